@@ -1,0 +1,36 @@
+#!/usr/bin/env node
+import { Command, CommanderError } from 'commander';
+import { InputError, UsageError } from '../errors.ts';
+import { cleanUpOnSignals } from '../files/atomicFile.ts';
+import { version } from '../version.ts';
+import { prepareCommand } from './prepare.ts';
+
+const program = new Command('ip-insights')
+  .description("Learns from access logs which networks each account uses, and says how strange a new login's address is.")
+  .version(version, '--version', 'print the version')
+  .helpOption('--help', 'print this help')
+  .showHelpAfterError('(--help says how to use it)')
+  .exitOverride();
+
+for (const command of [prepareCommand()]) program.addCommand(command.copyInheritedSettings(program));
+
+/** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
+async function main(argv: string[]): Promise<number> {
+  try {
+    await program.parseAsync(argv);
+    return 0;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof InputError) {
+      process.stderr.write(`ip-insights: ${error.message}\n`);
+      return error instanceof UsageError ? 2 : 1;
+    }
+    process.stderr.write(`ip-insights: unexpected failure, please report it\n${(error as Error).stack}\n`);
+    return 1;
+  }
+}
+
+cleanUpOnSignals();
+// A reader of our output that goes away (head, a closed pager) ends the command quietly.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.exitCode = await main(process.argv);
