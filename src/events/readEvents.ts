@@ -1,0 +1,265 @@
+import { type AddressWords, explainBadAddress, parseAddressBytes } from '../addresses/address.ts';
+import { counted, InputError, quoted } from '../errors.ts';
+import { CsvRecords, type RecordProblem } from './csvRecords.ts';
+import { type EntityDictionary, type Events, EventsBuilder } from './events.ts';
+import { parseTimeBytes } from './time.ts';
+
+/** Why a line taught nothing; the words stand in the summary. */
+export type SkipReason =
+  | RecordProblem
+  | 'wrong number of fields'
+  | 'no entity'
+  | 'no address'
+  | 'bad time'
+  | 'bad label'
+  | 'not UTF-8';
+
+/** Accounts for every line of an input. */
+export interface ReadSummary {
+  lines: number;
+  events: number;
+  /** 1 where the first line was a header row */
+  headerLines: number;
+  blankLines: number;
+  skipped: Map<SkipReason, number>;
+}
+
+/** `1,204,331 lines: 1,203,940 events, 391 skipped (388 no address, 3 bad time)` */
+export function formatReadSummary({ lines, events, headerLines, blankLines, skipped }: ReadSummary): string {
+  const parts = [counted(events, 'event')];
+  if (headerLines > 0) parts.push('1 header row');
+  if (blankLines > 0) parts.push(counted(blankLines, 'blank line'));
+  const total = [...skipped.values()].reduce((sum, n) => sum + n, 0);
+  if (total > 0) {
+    const reasons = [...skipped].sort((a, b) => b[1] - a[1]);
+    parts.push(
+      `${total.toLocaleString('en-US')} skipped (${reasons.map(([why, n]) => `${n.toLocaleString('en-US')} ${why}`).join(', ')})`,
+    );
+  }
+  return `${counted(lines, 'line')}: ${parts.join(', ')}`;
+}
+
+/** One event, and what else its record holds; bytes are valid during the call only. */
+export interface EventRecord {
+  bytes: Uint8Array;
+  entityStart: number;
+  entityEnd: number;
+  /** u32[4], reused for the next event */
+  words: AddressWords;
+  /** seconds since 1970, NaN where the record has none */
+  time: number;
+  /** labelled files only: 1 attack, 0 honest */
+  label: number;
+  /** labelled files only: the kind of event, '' where not given */
+  kind: string;
+}
+
+export interface ReadOptions {
+  /** how messages call the input */
+  name: string;
+  /** `error` stops at the first bad line, `skip` counts it */
+  onBadLine: 'error' | 'skip';
+  /** `events`: entity,address[,time]; `labelled`: entity,address,time,label[,kind] */
+  columns?: 'events' | 'labelled';
+}
+
+/** Parses the events' CSV (`entity,address[,time]`, no header needed) as its bytes arrive. */
+export class EventReader {
+  readonly summary: ReadSummary = { lines: 0, events: 0, headerLines: 0, blankLines: 0, skipped: new Map() };
+  readonly #options: ReadOptions;
+  readonly #records: CsvRecords;
+  readonly #onEvent: (event: EventRecord) => void;
+  readonly #event: EventRecord = {
+    bytes: new Uint8Array(0),
+    entityStart: 0,
+    entityEnd: 0,
+    words: new Uint32Array(4),
+    time: Number.NaN,
+    label: 0,
+    kind: '',
+  };
+  #head: Uint8Array | undefined = new Uint8Array(0);
+
+  constructor(options: ReadOptions, onEvent: (event: EventRecord) => void) {
+    this.#options = options;
+    this.#onEvent = onEvent;
+    this.#records = new CsvRecords({
+      record: (bytes, fieldCount, line) => this.#record(bytes, fieldCount, line),
+      problem: (problem, line) => this.#bad(line, problem, PROBLEMS[problem]),
+    });
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#head === undefined) {
+      this.#records.push(chunk);
+      return;
+    }
+    // A byte-order mark may be split over two chunks.
+    const joined = new Uint8Array(this.#head.length + chunk.length);
+    joined.set(this.#head);
+    joined.set(chunk, this.#head.length);
+    this.#head = joined;
+    if (joined.length >= 3) this.#start();
+  }
+
+  finish(): ReadSummary {
+    if (this.#head !== undefined) this.#start();
+    this.#records.finish();
+    this.summary.lines = this.#records.lines;
+    this.summary.blankLines = this.#records.blankLines;
+    return this.summary;
+  }
+
+  #start(): void {
+    const head = this.#head!;
+    this.#head = undefined;
+    const { name } = this.#options;
+    if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
+      throw new InputError(`${name}: expected UTF-8 text, got UTF-16. Convert it: iconv -f UTF-16 -t UTF-8.`);
+    }
+    const mark = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+    this.#records.push(mark === 0 ? head : head.subarray(mark));
+  }
+
+  #record(bytes: Uint8Array, fieldCount: number, line: number): void {
+    const { starts, ends } = this.#records;
+    const labelled = this.#options.columns === 'labelled';
+    const [fewest, most] = labelled ? [4, 5] : [2, 3];
+    const addressEnd = trimmedEnd(bytes, starts[1], ends[1]);
+    const event = this.#event;
+    const fits = fieldCount >= fewest && fieldCount <= most;
+    const parsed = fits && parseAddressBytes(bytes, starts[1], addressEnd, event.words);
+    if (!parsed && line === 1 && fieldCount >= 2 && looksLikeHeader(bytes, starts[1], addressEnd)) {
+      this.summary.headerLines = 1;
+      return;
+    }
+    if (!fits) {
+      const hint = fieldCount > most ? ' Names that hold commas must be quoted.' : '';
+      this.#bad(
+        line,
+        'wrong number of fields',
+        `expected ${fewest} or ${most} fields (${labelled ? LABELLED_COLUMNS : EVENT_COLUMNS}), got ${fieldCount}.${hint}`,
+      );
+      return;
+    }
+    if (ends[0] <= starts[0]) {
+      this.#bad(line, 'no entity', 'expected an entity in field 1, got nothing.');
+      return;
+    }
+    if (!isUtf8(bytes, starts[0], ends[0])) {
+      this.#bad(line, 'not UTF-8', 'expected UTF-8 text in field 1, got other bytes. Convert the file with iconv.');
+      return;
+    }
+    if (!parsed) {
+      const text = lossyText(bytes, starts[1], addressEnd);
+      this.#bad(line, 'no address', `expected an IP address in field 2, got ${quoted(text)}: ${explainBadAddress(text)}.`);
+      return;
+    }
+    event.time = Number.NaN;
+    if (fieldCount > 2) {
+      const end = trimmedEnd(bytes, starts[2], ends[2]);
+      if (end > starts[2]) {
+        event.time = parseTimeBytes(bytes, starts[2], end);
+        if (Number.isNaN(event.time)) {
+          const text = quoted(lossyText(bytes, starts[2], end));
+          this.#bad(line, 'bad time', `expected ISO 8601 or Unix seconds in field 3, got ${text}.`);
+          return;
+        }
+      }
+    }
+    if (labelled) {
+      const label = bytes[starts[3]];
+      if (trimmedEnd(bytes, starts[3], ends[3]) !== starts[3] + 1 || (label !== 48 && label !== 49)) {
+        const text = quoted(lossyText(bytes, starts[3], ends[3]));
+        this.#bad(line, 'bad label', `expected label 0 (honest) or 1 (attack) in field 4, got ${text}.`);
+        return;
+      }
+      event.label = label - 48;
+      event.kind = fieldCount > 4 ? lossyText(bytes, starts[4], trimmedEnd(bytes, starts[4], ends[4])) : '';
+    }
+    event.bytes = bytes;
+    event.entityStart = starts[0];
+    event.entityEnd = ends[0];
+    this.summary.events++;
+    this.#onEvent(event);
+  }
+
+  #bad(line: number, reason: SkipReason, sentence: string): void {
+    if (this.#options.onBadLine === 'error') {
+      throw new InputError(`${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`);
+    }
+    this.summary.skipped.set(reason, (this.summary.skipped.get(reason) ?? 0) + 1);
+  }
+}
+
+const EVENT_COLUMNS = 'entity,address[,time]';
+const LABELLED_COLUMNS = 'entity,address,time,label[,kind]';
+
+const PROBLEMS: Record<RecordProblem, string> = {
+  'line too long': 'expected a line of at most 1 MiB, got a longer one.',
+  'quote never closed': 'expected a closing quote, found none.',
+  'text after a closing quote': 'expected a comma or a line end after a closing quote, got other text.',
+};
+
+function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
+  while (end > start && (bytes[end - 1] === 32 || bytes[end - 1] === 9)) end--;
+  return end;
+}
+
+/** A header names its columns: letters, and nothing that an address or a number is made of. */
+function looksLikeHeader(bytes: Uint8Array, start: number, end: number): boolean {
+  if (end <= start) return false;
+  return /^[a-z_][a-z_ -]*$/i.test(lossyText(bytes, start, end));
+}
+
+const lossy = new TextDecoder();
+const strict = new TextDecoder('utf-8', { fatal: true });
+
+function lossyText(bytes: Uint8Array, start: number, end: number): string {
+  return lossy.decode(bytes.subarray(start, Math.min(end, start + 1000)));
+}
+
+function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    if (bytes[i] < 128) continue;
+    try {
+      strict.decode(bytes.subarray(i, end));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+  return true;
+}
+
+/**
+ * All events of an input, as columns.
+ * @param chunks     the bytes of the CSV
+ * @param dictionary numbers the entities; give the same one to compare two sets of events
+ * @throws InputError where a line is bad and `onBadLine` is `error`, or where there is no event at all
+ */
+export async function readEvents(
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: ReadOptions,
+  dictionary?: EntityDictionary,
+): Promise<{ events: Events; labels: Uint8Array; kinds: string[]; summary: ReadSummary }> {
+  const builder = new EventsBuilder(dictionary);
+  const labels: number[] = [];
+  const kinds: string[] = [];
+  const labelled = options.columns === 'labelled';
+  const reader = new EventReader(options, (event) => {
+    builder.add(event.bytes, event.entityStart, event.entityEnd, event.words, event.time);
+    if (labelled) {
+      labels.push(event.label);
+      kinds.push(event.kind);
+    }
+  });
+  for await (const chunk of chunks) reader.push(chunk);
+  const summary = reader.finish();
+  if (summary.events === 0) {
+    const columns = labelled ? LABELLED_COLUMNS : EVENT_COLUMNS;
+    const what = summary.lines === 0 ? 'it is empty' : `it holds none (${formatReadSummary(summary)})`;
+    throw new InputError(`${options.name}: expected events (${columns}), but ${what}.`);
+  }
+  return { events: builder.build(), labels: Uint8Array.from(labels), kinds, summary };
+}

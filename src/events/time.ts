@@ -1,0 +1,78 @@
+/** 9999-12-31T23:59:59Z: anything later is no time in seconds (more likely milliseconds). */
+const LATEST_SECONDS = 253_402_300_799;
+
+const ISO =
+  /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/;
+
+/**
+ * Unix seconds or ISO 8601 (a date alone is its midnight; without a zone it is UTC) → seconds since 1970 UTC.
+ * @returns NaN where the text is neither
+ */
+export function parseTime(text: string): number {
+  if (/^-?\d+(\.\d+)?$/.test(text)) {
+    const seconds = Number(text);
+    return Math.abs(seconds) <= LATEST_SECONDS ? seconds : Number.NaN;
+  }
+  const match = ISO.exec(text);
+  if (!match) return Number.NaN;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
+  if (hour > 23 || minute > 59 || second > 60) return Number.NaN;
+  const midnight = Date.UTC(year, month - 1, day);
+  const date = new Date(midnight);
+  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return Number.NaN;
+  const fraction = match[7] ? Number(`0.${match[7]}`) : 0;
+  return midnight / 1000 + hour * 3600 + minute * 60 + second + fraction - zoneSeconds(match[8]);
+}
+
+function zoneSeconds(zone: string | undefined): number {
+  if (zone === undefined || zone === 'Z' || zone === 'z') return 0;
+  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', '') || 0);
+  return (zone.startsWith('-') ? -60 : 60) * minutes;
+}
+
+let cachedDay = -1;
+let cachedDaySeconds = 0;
+
+/** The same for bytes[start, end), fast for `2018-11-04T00:01:02Z`. */
+export function parseTimeBytes(bytes: Uint8Array, start: number, end: number): number {
+  if (end - start === 20 && bytes[start + 10] === 84 && bytes[end - 1] === 90) {
+    const year = digits(bytes, start, 4);
+    const month = digits(bytes, start + 5, 2);
+    const day = digits(bytes, start + 8, 2);
+    const hour = digits(bytes, start + 11, 2);
+    const minute = digits(bytes, start + 14, 2);
+    const second = digits(bytes, start + 17, 2);
+    const valid = year >= 0 && month > 0 && month < 13 && day > 0 && day < 29 && hour >= 0 && hour < 24;
+    if (valid && minute >= 0 && minute < 60 && second >= 0 && second < 60 && separators(bytes, start)) {
+      const key = (year * 16 + month) * 32 + day;
+      if (key !== cachedDay) {
+        cachedDay = key;
+        cachedDaySeconds = Date.UTC(year, month - 1, day) / 1000;
+      }
+      return cachedDaySeconds + hour * 3600 + minute * 60 + second;
+    }
+  }
+  let text = '';
+  for (let i = start; i < Math.min(end, start + 64); i++) text += String.fromCharCode(bytes[i]);
+  return parseTime(text);
+}
+
+function separators(bytes: Uint8Array, start: number): boolean {
+  return bytes[start + 4] === 45 && bytes[start + 7] === 45 && bytes[start + 13] === 58 && bytes[start + 16] === 58;
+}
+
+function digits(bytes: Uint8Array, start: number, count: number): number {
+  let value = 0;
+  for (let i = 0; i < count; i++) {
+    const digit = bytes[start + i] - 48;
+    if (digit < 0 || digit > 9) return -1000;
+    value = value * 10 + digit;
+  }
+  return value;
+}
+
+/** `2018-11-04T00:01:02Z`, with a fraction only where there is one. */
+export function formatTime(seconds: number): string {
+  const text = new Date(Math.round(seconds * 1000)).toISOString();
+  return text.endsWith('.000Z') ? `${text.slice(0, 19)}Z` : text;
+}
