@@ -1,0 +1,144 @@
+import { createGzip } from 'node:zlib';
+import { Command } from 'commander';
+import { counted, quoted, UsageError } from '../errors.ts';
+import { simulateLog } from '../events/simulate/simulateLog.ts';
+import { truthLines } from '../events/simulate/truth.ts';
+import { TutorialWorld } from '../events/simulate/tutorial.ts';
+import type { World, WorldOptions } from '../events/simulate/world.ts';
+import { AtomicFile } from '../files/atomicFile.ts';
+import { readRangeList } from './rangeLists.ts';
+
+interface SimulateFlags {
+  users: string;
+  seed: string;
+  days: string;
+  end: string;
+  world: string;
+  out: string;
+  truth?: string;
+  ranges?: string;
+}
+
+/** `ip-insights simulate`: the log of a population that is known in full, and beside it what is known. */
+export function simulateCommand(): Command {
+  return new Command('simulate')
+    .description(
+      'Write the access log of a simulated population, and beside it the truth that the oracle judges by.',
+    )
+    .requiredOption(
+      '--out <file>',
+      'the log to write; gzip where the name ends in .gz; - for standard output',
+    )
+    .option('--users <n>', 'number of accounts', '10000')
+    .option('--seed <n>', 'the same seed gives the same log', '1')
+    .option('--world <name>', 'tutorial: the model of the IP Insights tutorial', 'tutorial')
+    .option('--days <n>', 'number of days', '10')
+    .option('--end <date>', 'the days end at the beginning of this one (UTC)', '2018-11-14')
+    .option('--truth <file>', 'where the truth goes (default: <out>.truth.jsonl, none for standard output)')
+    .option(
+      '--ranges <file>',
+      'announced IPv4 ranges, CSV first,last,asn[,name] (default: that of @ip-location-db/asn)',
+    )
+    .action(simulate);
+}
+
+async function simulate(flags: SimulateFlags): Promise<void> {
+  const options: WorldOptions = {
+    users: integerOption('--users', flags.users, 1, MOST_USERS),
+    seed: integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER),
+    days: integerOption('--days', flags.days, 1, 3650),
+    endSeconds: dateOption('--end', flags.end),
+  };
+  const world = createWorld(flags, options);
+  const truthPath = flags.truth ?? (flags.out === '-' ? undefined : `${flags.out}.truth.jsonl`);
+  // Opened before the log is written, so that a bad name fails at once; both appear when both are complete.
+  const truthFile = truthPath === undefined ? undefined : new AtomicFile(truthPath);
+  try {
+    await writeLog(world, flags.out);
+    for (const line of truthLines(world.truth())) truthFile?.write(encoder.encode(line));
+    truthFile?.commit();
+  } finally {
+    truthFile?.abandon();
+  }
+  const place = flags.out === '-' ? 'standard output' : flags.out;
+  const beside = truthPath === undefined ? '' : `, the truth in ${truthPath}`;
+  process.stderr.write(
+    `${place}: ${counted(world.eventCount, 'login')} of ${counted(options.users, 'account')}${beside}\n`,
+  );
+}
+
+/** Time and memory for the log of this many accounts (70 GB) are the limit, not the code. */
+const MOST_USERS = 1_000_000;
+
+const encoder = new TextEncoder();
+
+function createWorld(flags: SimulateFlags, options: WorldOptions): World {
+  if (flags.world !== 'tutorial') {
+    throw new UsageError(`--world: expected tutorial, got ${quoted(flags.world)}.`);
+  }
+  const { ranges, identity } = readRangeList(flags.ranges, 'ipv4', '--ranges');
+  if (ranges.trimmed > 0) {
+    process.stderr.write(
+      `${identity.name}: ${counted(ranges.trimmed, 'range')} of ${ranges.count.toLocaleString('en-US')} reached into the next one and ended before it\n`,
+    );
+  }
+  return new TutorialWorld(options, ranges, identity);
+}
+
+async function writeLog(world: World, out: string): Promise<void> {
+  if (out === '-') {
+    return simulateLog(
+      world,
+      (bytes) =>
+        new Promise((resolve, reject) => {
+          process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+        }),
+    );
+  }
+  const file = new AtomicFile(out);
+  try {
+    if (out.endsWith('.gz')) await writeGzip(world, file);
+    else await simulateLog(world, (bytes) => file.write(bytes));
+    file.commit();
+  } finally {
+    file.abandon();
+  }
+}
+
+async function writeGzip(world: World, file: AtomicFile): Promise<void> {
+  const gzip = createGzip({ chunkSize: 1 << 18 });
+  const failed = new Promise<never>((_, reject) => {
+    gzip.on('error', reject);
+    gzip.on('data', (bytes: Uint8Array) => {
+      try {
+        file.write(bytes);
+      } catch (error) {
+        reject(error);
+      }
+    });
+  });
+  const finished = new Promise<void>((resolve) => gzip.on('end', resolve));
+  await simulateLog(world, (bytes) =>
+    Promise.race([failed, new Promise<void>((resolve) => gzip.write(bytes, () => resolve()))]),
+  );
+  gzip.end();
+  await Promise.race([failed, finished]);
+}
+
+function integerOption(option: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new UsageError(`${option}: expected an integer from ${least} to ${most}, got ${quoted(text)}.`);
+  }
+  return value;
+}
+
+/** @returns seconds since 1970 of the beginning of that day, UTC */
+function dateOption(option: string, text: string): number {
+  const milliseconds = /^\d{4}-\d\d-\d\d$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  // Date.parse takes 2018-02-30 for 2018-03-02.
+  if (Number.isNaN(milliseconds) || new Date(milliseconds).toISOString().slice(0, 10) !== text) {
+    throw new UsageError(`${option}: expected a date such as 2018-11-14, got ${quoted(text)}.`);
+  }
+  return milliseconds / 1000;
+}
