@@ -1,7 +1,7 @@
 import type { Lists, Pairs } from '../kernels/kernels.ts';
 import { PURPOSE, philox } from '../random/philox.ts';
 import { appendChain } from './network.ts';
-import { MAX_CHAIN, NO_ROW, type PrefixTable } from './prefixes.ts';
+import { MAX_CHAIN, type PrefixTable } from './prefixes.ts';
 
 /** What training needs of each event: 8 bytes. */
 export interface TrainingPairs {
@@ -183,10 +183,12 @@ export class MiniBatch {
   }
 }
 
-/** Four random words → an address of the global unicast space 2000::/3; changes the words. */
-export function randomIpv6(block: Uint32Array, _table: PrefixTable): Uint32Array {
-  block[0] = 0x20000000 + (block[0] >>> 3);
+/**
+ * Four random words → a random IPv6 address; changes the words. Uniform octets, AWS's rule for IPv4, would hit no
+ * announced network at all: 2^13 of 2^128 is in use. So the draw is a uniform one of the training data's /32 (the
+ * size of a provider) with uniform bits below.
+ */
+export function randomIpv6(block: Uint32Array, table: PrefixTable): Uint32Array {
+  block[0] = table.ipv6Provider(block[0]);
   return block;
 }
-
-export { NO_ROW };

@@ -58,6 +58,8 @@ export class PrefixTable {
   readonly #slots: Uint32Array;
   /** deepest row of level ≤ /16 for each first half of an IPv4 address: most random addresses end there */
   readonly #ipv4Start: Uint32Array;
+  /** rows [from, to) of the IPv6 /32 */
+  readonly #ipv6Providers: [number, number];
 
   constructor(rows: PrefixRows) {
     this.rows = rows;
@@ -74,6 +76,12 @@ export class PrefixTable {
       const length = LEVEL_LENGTHS[level - 1];
       this.parent[row] = this.#find(level - 1, cutHigh(rows.high[row], length), cutLow(rows.low[row], length));
     }
+    const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
+    this.#ipv6Providers = [
+      rows.level.findIndex((level) => level >= providerLevel),
+      rows.level.findIndex((level) => level > providerLevel),
+    ];
+    if (this.#ipv6Providers[1] < 0) this.#ipv6Providers[1] = rows.count;
     this.#ipv4Start = new Uint32Array(65536);
     for (let half = 0; half < 65536; half++) {
       this.#ipv4Start[half] = this.#deepest(0, IPV4_PREFIX_LENGTHS.indexOf(16), NO_ROW, half * 65536, 0);
@@ -114,6 +122,12 @@ export class PrefixTable {
     const row = this.#ipv4Start[address >>> 16];
     if (row === NO_ROW || this.rows.level[row] !== IPV4_PREFIX_LENGTHS.indexOf(16)) return row;
     return this.#deepest(IPV4_PREFIX_LENGTHS.indexOf(16) + 1, V6_LEVEL - 1, row, address, 0);
+  }
+
+  /** First word of the k-th (modulo their number) of the /32 in the training data; any of 2000::/3 where it has none. */
+  ipv6Provider(k: number): number {
+    const [from, to] = this.#ipv6Providers;
+    return to > from ? this.rows.high[from + (k % (to - from))] : 0x20000000 + (k >>> 3);
   }
 
   #deepest(firstLevel: number, lastLevel: number, row: number, high: number, low: number): number {
