@@ -1,12 +1,13 @@
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
 import { counted, quoted, UsageError } from '../errors.ts';
+import { ProvidersWorld } from '../events/simulate/providers.ts';
 import { simulateLog } from '../events/simulate/simulateLog.ts';
 import { truthLines } from '../events/simulate/truth.ts';
 import { TutorialWorld } from '../events/simulate/tutorial.ts';
 import type { World, WorldOptions } from '../events/simulate/world.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
-import { readRangeList } from './rangeLists.ts';
+import { type RangeList, readRangeList } from './rangeLists.ts';
 
 interface SimulateFlags {
   users: string;
@@ -17,6 +18,7 @@ interface SimulateFlags {
   out: string;
   truth?: string;
   ranges?: string;
+  ranges6?: string;
 }
 
 /** `ip-insights simulate`: the log of a population that is known in full, and beside it what is known. */
@@ -31,13 +33,21 @@ export function simulateCommand(): Command {
     )
     .option('--users <n>', 'number of accounts', '10000')
     .option('--seed <n>', 'the same seed gives the same log', '1')
-    .option('--world <name>', 'tutorial: the model of the IP Insights tutorial', 'tutorial')
+    .option(
+      '--world <name>',
+      'tutorial, or providers: scattered ranges, leases, shared addresses, IPv6',
+      'tutorial',
+    )
     .option('--days <n>', 'number of days', '10')
     .option('--end <date>', 'the days end at the beginning of this one (UTC)', '2018-11-14')
     .option('--truth <file>', 'where the truth goes (default: <out>.truth.jsonl, none for standard output)')
     .option(
       '--ranges <file>',
       'announced IPv4 ranges, CSV first,last,asn[,name] (default: that of @ip-location-db/asn)',
+    )
+    .option(
+      '--ranges6 <file>',
+      'announced IPv6 ranges for --world providers (default: that of @ip-location-db/asn)',
     )
     .action(simulate);
 }
@@ -73,16 +83,28 @@ const MOST_USERS = 1_000_000;
 const encoder = new TextEncoder();
 
 function createWorld(flags: SimulateFlags, options: WorldOptions): World {
-  if (flags.world !== 'tutorial') {
-    throw new UsageError(`--world: expected tutorial, got ${quoted(flags.world)}.`);
+  if (flags.world !== 'tutorial' && flags.world !== 'providers') {
+    throw new UsageError(`--world: expected tutorial or providers, got ${quoted(flags.world)}.`);
   }
-  const { ranges, identity } = readRangeList(flags.ranges, 'ipv4', '--ranges');
-  if (ranges.trimmed > 0) {
+  if (flags.world === 'tutorial' && flags.ranges6 !== undefined) {
+    throw new UsageError('--ranges6: expected --world providers with it, the world tutorial has IPv4 only.');
+  }
+  const ipv4 = readList(flags.ranges, 'ipv4', '--ranges');
+  if (flags.world === 'tutorial') return new TutorialWorld(options, ipv4.ranges, ipv4.identity);
+  const ipv6 = readList(flags.ranges6, 'ipv6', '--ranges6');
+  const ranges = { ipv4: ipv4.ranges, ipv6: ipv6.ranges };
+  return new ProvidersWorld(options, ranges, [ipv4.identity, ipv6.identity]);
+}
+
+function readList(path: string | undefined, family: 'ipv4' | 'ipv6', option: string): RangeList {
+  const list = readRangeList(path, family, option);
+  const { trimmed, count } = list.ranges;
+  if (trimmed > 0) {
     process.stderr.write(
-      `${identity.name}: ${counted(ranges.trimmed, 'range')} of ${ranges.count.toLocaleString('en-US')} reached into the next one and ended before it\n`,
+      `${list.identity.name}: ${counted(count, 'range')}, ${trimmed.toLocaleString('en-US')} reached into the next one and now ends before it\n`,
     );
   }
-  return new TutorialWorld(options, ranges, identity);
+  return list;
 }
 
 async function writeLog(world: World, out: string): Promise<void> {

@@ -33,6 +33,11 @@ export class Oracle {
    * @throws InputError where it is another list, or where the world has no such limit
    */
   constructor(truth: Truth, ranges: RangeTable, sha256: string) {
+    if (truth.world !== 'tutorial') {
+      throw new InputError(
+        `the world "${truth.world}" has no known limit: its leases make the logins of an account depend on each other, so that the true likelihood ratio of one login has no closed form. The oracle judges the world "tutorial" only.`,
+      );
+    }
     if (sha256 !== truth.ranges.sha256 || ranges.count !== truth.ranges.count) {
       throw new InputError(
         `the truth was made with the ranges of ${truth.ranges.name} (SHA-256 ${truth.ranges.sha256.slice(0, 12)}…, ${truth.ranges.count} ranges), got a list with SHA-256 ${sha256.slice(0, 12)}… and ${ranges.count} ranges. Name the same list with --ranges, or simulate again.`,
@@ -108,7 +113,7 @@ class StepLaw {
 
   constructor(sigma: number, places: number) {
     this.#lastPlace = places - 1;
-    // Beyond 12 σ lies a mass of 4e-33, and the smallest double that the generator's normal can pass is 9 σ.
+    // Beyond 12 σ lies a mass of 4e-33: far below any travel / R.
     const radius = Math.ceil(12 * sigma);
     this.#steps = Float64Array.from({ length: radius + 1 }, (_, d) => normalMass(d / sigma, 1 / sigma));
     this.#tails = new Float64Array(radius + 2);
