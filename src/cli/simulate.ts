@@ -1,12 +1,13 @@
+import { statSync } from 'node:fs';
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
-import { counted, quoted, UsageError } from '../errors.ts';
+import { counted, InputError, quoted, UsageError } from '../errors.ts';
 import { ProvidersWorld } from '../events/simulate/providers.ts';
 import { simulateLog } from '../events/simulate/simulateLog.ts';
 import { truthLines } from '../events/simulate/truth.ts';
 import { TutorialWorld } from '../events/simulate/tutorial.ts';
 import type { World, WorldOptions } from '../events/simulate/world.ts';
-import { AtomicFile } from '../files/atomicFile.ts';
+import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
 import { type RangeList, readRangeList } from './rangeLists.ts';
 
 interface SimulateFlags {
@@ -59,13 +60,18 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     days: integerOption('--days', flags.days, 1, 3650),
     endSeconds: dateOption('--end', flags.end),
   };
-  const world = createWorld(flags, options);
   const truthPath = flags.truth ?? (flags.out === '-' ? undefined : `${flags.out}.truth.jsonl`);
-  // Opened before the log is written, so that a bad name fails at once; both appear when both are complete.
+  if (truthPath === flags.out) {
+    throw new UsageError(`--truth: expected another file than --out, got ${quoted(truthPath)} for both.`);
+  }
+  if (flags.out !== '-') requireFileName(flags.out);
+  if (truthPath !== undefined) requireFileName(truthPath);
+  const world = createWorld(flags, options);
+  // Written before the log, so that a name that cannot be written fails at once; both appear when both are complete.
   const truthFile = truthPath === undefined ? undefined : new AtomicFile(truthPath);
   try {
+    truthFile?.write(new TextEncoder().encode([...truthLines(world.truth())].join('')));
     await writeLog(world, flags.out);
-    for (const line of truthLines(world.truth())) truthFile?.write(encoder.encode(line));
     truthFile?.commit();
   } finally {
     truthFile?.abandon();
@@ -80,7 +86,16 @@ async function simulate(flags: SimulateFlags): Promise<void> {
 /** Time and memory for the log of this many accounts (70 GB) are the limit, not the code. */
 const MOST_USERS = 1_000_000;
 
-const encoder = new TextEncoder();
+/** A file is written beside and renamed, which would replace a device or a pipe by a file. */
+function requireFileName(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw writeFailure(path, { code: 'EISDIR' });
+  if (found && !found.isFile()) {
+    throw new InputError(
+      `${path}: cannot be written, it is a device or a pipe. Write to standard output with --out - and redirect that.`,
+    );
+  }
+}
 
 function createWorld(flags: SimulateFlags, options: WorldOptions): World {
   if (flags.world !== 'tutorial' && flags.world !== 'providers') {
