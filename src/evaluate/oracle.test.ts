@@ -142,7 +142,8 @@ test("on the tutorial's data the oracle reaches the limit that the truth implies
   }
   const oracle = new Oracle(truth, ranges, sha256);
   const honestAnomalies = oracle.anomalies(honest, 'announced').sort();
-  const attackAnomalies = oracle.anomalies(attackers.build(), 'announced').sort();
+  const attacks = attackers.build();
+  const attackAnomalies = oracle.anomalies(attacks, 'announced').sort();
 
   // Away from home and work the ratio is P(travel) of the account, near them it is above 1. So an attack passes for
   // honest where its account travels more than the honest traveller's, or where it falls near home or work, which
@@ -166,15 +167,28 @@ test("on the tutorial's data the oracle reaches the limit that the truth implies
     );
   }
 
-  let below = 0;
-  let auc = 0;
-  for (const anomaly of attackAnomalies) {
-    while (below < N && honestAnomalies[below] < anomaly) below++;
-    auc += below / N / attackAnomalies.length;
-  }
+  const auc = areaUnderCurve(honestAnomalies, attackAnomalies);
   const expected = byTravel.reduce(
     (sum, { events, travel }, rank) => sum + (events / N) * (1 - travel + (travel * rank) / byTravel.length),
     0,
   );
   assert.ok(Math.abs(auc - expected) < near + sampling, `AUC ${auc}, expected ${expected}`);
+
+  // The attackers here take every account equally often: that too can be told from honest logins.
+  const better = areaUnderCurve(
+    oracle.anomalies(honest, 'announced', 'accounts').sort(),
+    oracle.anomalies(attacks, 'announced', 'accounts').sort(),
+  );
+  assert.ok(better > auc, `AUC ${better} with the number of logins, ${auc} without`);
 });
+
+/** How often an honest login is less strange than an attack; both ascending, ties counted against. */
+function areaUnderCurve(honest: Float64Array, attacks: Float64Array): number {
+  let below = 0;
+  let area = 0;
+  for (const anomaly of attacks) {
+    while (below < honest.length && honest[below] < anomaly) below++;
+    area += below / honest.length / attacks.length;
+  }
+  return area;
+}

@@ -11,10 +11,20 @@ import { TUTORIAL } from '../events/simulate/tutorial.ts';
 export type OracleAttack = 'octets' | 'announced' | 'swap';
 
 /**
+ * Whose accounts are attacked: `logins` = those of honest logins, as often as they log in (an attack takes the entity of an
+ * honest event); `accounts` = each account equally often.
+ */
+export type OracleVictims = 'logins' | 'accounts';
+
+/**
  * The best possible detector for the tutorial's world: the true likelihood ratio (Neyman and Pearson 1933). No detector
  * that sees one (entity, address) pair at a time can rank honest and attacking logins better, for that attack.
  *
  *   anomaly(u, x) = −ln( p(x | u) / p_attack(x) )      in nats; high = strange
+ *
+ * This is the limit where victims are drawn as `logins`. Where they are drawn as `accounts`, seldom used accounts are
+ * attacked more often than they log in, and a detector that merely counts logins can pass below that anomaly: the ratio
+ * of P(u) among honest logins and among attacks then belongs to the limit (docs/worlds.md has the figures).
  *
  * The address is uniform within its range in every one of these densities but `octets`, so that only the probabilities of
  * the range remain. An address outside every range has p(x | u) = 0, since no account of this world ever sends from
@@ -25,6 +35,7 @@ export class Oracle {
   readonly #ranges: RangeTable;
   readonly #accounts: Map<string, TutorialAccount>;
   readonly #steps: StepLaw;
+  readonly #meanEvents: number; // Σn / U
   #population: Float64Array | undefined; // (R) probability of each range among everybody's logins
 
   /**
@@ -45,11 +56,12 @@ export class Oracle {
     }
     this.#ranges = ranges;
     this.#accounts = new Map(truth.accounts.map((account) => [account.entity, account]));
+    this.#meanEvents = truth.accounts.reduce((sum, { events }) => sum + events, 0) / truth.accounts.length;
     this.#steps = new StepLaw(TUTORIAL.placeSigma, ranges.count);
   }
 
-  /** @returns f64[N]: the anomaly of each event in nats, where the alternative is that attack */
-  anomalies(events: Events, attack: OracleAttack): Float64Array {
+  /** @returns f64[N]: the anomaly of each event in nats, where the alternative is that attack on such victims */
+  anomalies(events: Events, attack: OracleAttack, victims: OracleVictims = 'logins'): Float64Array {
     const { entities, entity, addresses, count } = events;
     const accounts: (TutorialAccount | undefined)[] = [];
     for (let e = 0; e < entities.count; e++) accounts.push(this.#accounts.get(entities.name(e)));
@@ -58,9 +70,13 @@ export class Oracle {
     for (let i = 0; i < count; i++) {
       const range = this.#ranges.find(addresses, i);
       const account = accounts[entity[i]];
-      if (range < 0) anomalies[i] = Number.POSITIVE_INFINITY;
-      else if (account)
+      if (range < 0) {
+        anomalies[i] = Number.POSITIVE_INFINITY;
+      } else if (account) {
         anomalies[i] = Math.log(attackProbability(range) / this.rangeProbability(account, range));
+        // P(u) is 1/U among attacks, n(u)/Σn among honest logins.
+        if (victims === 'accounts') anomalies[i] -= Math.log(account.events / this.#meanEvents);
+      }
     }
     return anomalies;
   }

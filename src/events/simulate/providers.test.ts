@@ -224,8 +224,10 @@ test('the same seed gives the same bytes in time order, another seed others', as
   const log = await logOf(4);
   assert.equal(await logOf(4), log);
   assert.notEqual(await logOf(5), log);
-  const { time } = simulateEvents(newWorld(200, 4));
+  const small = newWorld(200, 4);
+  const { time, addresses } = simulateEvents(small);
   assert.deepEqual(time, time.slice().sort());
+  assert.deepEqual(simulateEvents(small).addresses, addresses);
 });
 
 test('lists without enough large providers are refused', () => {

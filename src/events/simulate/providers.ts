@@ -105,10 +105,10 @@ export class ProvidersWorld implements World {
     this.#events = new Uint32Array(users);
     this.#hasIpv6 = new Uint8Array(users);
     this.#agents = new Uint8Array(users * 2);
-    this.#leaseEnd = new Float64Array(users * KINDS).fill(Number.NEGATIVE_INFINITY);
+    this.#leaseEnd = new Float64Array(users * KINDS);
     this.#leased = new Uint32Array(users * KINDS);
     this.#prefix = new Uint32Array(users * 2);
-    this.#interfaceEnd = new Float64Array(users).fill(Number.NEGATIVE_INFINITY);
+    this.#interfaceEnd = new Float64Array(users);
     this.#interface = new Uint32Array(users * 2);
     let eventCount = 0;
     for (let user = 0; user < users; user++) {
@@ -116,7 +116,7 @@ export class ProvidersWorld implements World {
       eventCount += this.#events[user];
     }
     this.eventCount = eventCount;
-    this.#remaining = this.#events.slice();
+    this.#remaining = new Uint32Array(users);
     this.slices = new TimeSlices(options, eventCount);
   }
 
@@ -148,6 +148,11 @@ export class ProvidersWorld implements World {
   }
 
   drawSlice(slice: number, into: SliceColumns): void {
+    if (slice === 0) {
+      this.#remaining.set(this.#events);
+      this.#leaseEnd.fill(Number.NEGATIVE_INFINITY);
+      this.#interfaceEnd.fill(Number.NEGATIVE_INFINITY);
+    }
     const random = this.slices.random(slice, PURPOSE.simulation);
     for (let user = 0; user < this.users; user++) {
       const logins = this.slices.share(slice, this.#remaining[user], random);

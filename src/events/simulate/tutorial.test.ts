@@ -155,6 +155,11 @@ test('the same seed gives the same bytes, another seed others', async () => {
   assert.notEqual(await logOf(100, 6), log);
 });
 
+test('a world can be drawn again, with the same logins', () => {
+  const small = newWorld(40, 5);
+  assert.deepEqual(simulateEvents(small).addresses, simulateEvents(small).addresses);
+});
+
 test('places beyond the ends of the list are its ends', () => {
   const few = parseRanges(new TextEncoder().encode('1.0.0.0,1.0.0.255,1\n2.0.0.0,2.0.0.255,2\n'), 'few.csv');
   const options = { users: 50, seed: 1, days: 1, endSeconds };

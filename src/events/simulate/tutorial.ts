@@ -72,11 +72,12 @@ export class TutorialWorld implements World {
       eventCount += this.#events[user];
     }
     this.eventCount = eventCount;
-    this.#remaining = this.#events.slice();
+    this.#remaining = new Uint32Array(users);
     this.slices = new TimeSlices(options, eventCount);
   }
 
   drawSlice(slice: number, into: SliceColumns): void {
+    if (slice === 0) this.#remaining.set(this.#events);
     const random = this.slices.random(slice, PURPOSE.simulation);
     const { firsts, sizes, count } = this.#ranges;
     for (let user = 0; user < this.users; user++) {
