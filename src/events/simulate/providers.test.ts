@@ -136,6 +136,30 @@ test('an account keeps its address at home for the time of the lease, and then l
   }
 });
 
+test('an address at home that was left comes back by chance only', () => {
+  let returns = 0;
+  let mean = 0;
+  for (const [user, { home, shares }] of accounts.entries()) {
+    const left = new Set<number>();
+    let current = -1;
+    for (const i of loginsOf[user]) {
+      const address = events.addresses[i * 4 + 3];
+      // A stray from travel to the own pool makes the address at home come back once.
+      mean += shares[4] / pools.length;
+      if (!isIpv4(events.addresses, i) || !holds(home, address) || address === current) continue;
+      if (left.has(address)) returns++;
+      left.add(current);
+      current = address;
+      for (const known of left) {
+        for (const [first, last] of blocks[home]) {
+          if (first <= known && known <= last) mean += 1 / blocks[home].length / (last - first + 1);
+        }
+      }
+    }
+  }
+  assert.ok(returns < mean + 5 * Math.sqrt(mean), `${returns} returns, expected about ${mean}`);
+});
+
 test('the staff of an office shares its address: each is seen there as often as its share says', () => {
   let seen = 0;
   let mean = 0;
