@@ -151,6 +151,22 @@ export function parseRanges(bytes: Uint8Array, name: string): RangeTable {
 }
 
 /**
+ * @param name how the message calls the list
+ * @throws InputError where a range is of the other family
+ */
+export function requireFamily(ranges: RangeTable, family: 'IPv4' | 'IPv6', name: string): void {
+  for (let range = 0; range < ranges.count; range++) {
+    if (isIpv4(ranges.firsts, range) !== (family === 'IPv4')) {
+      const other = family === 'IPv4' ? 'IPv6' : 'IPv4';
+      const first = formatAddress(ranges.firsts, range);
+      throw new InputError(
+        `${name}: expected ${family} ranges only, got one that starts at ${first}. Remove the ${other} ranges.`,
+      );
+    }
+  }
+}
+
+/**
  * Finds the first four fields of a CSV line, quotes and blanks around them left out.
  * @param starts f64[4], receives where each begins
  * @param ends   f64[4], receives where each ends

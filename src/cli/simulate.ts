@@ -1,12 +1,14 @@
+import { statSync } from 'node:fs';
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
-import { counted, quoted, UsageError } from '../errors.ts';
+import { counted, InputError, quoted, UsageError } from '../errors.ts';
+import { ProvidersWorld } from '../events/simulate/providers.ts';
 import { simulateLog } from '../events/simulate/simulateLog.ts';
 import { truthLines } from '../events/simulate/truth.ts';
 import { TutorialWorld } from '../events/simulate/tutorial.ts';
 import type { World, WorldOptions } from '../events/simulate/world.ts';
-import { AtomicFile } from '../files/atomicFile.ts';
-import { readRangeList } from './rangeLists.ts';
+import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { type RangeList, readRangeList } from './rangeLists.ts';
 
 interface SimulateFlags {
   users: string;
@@ -17,6 +19,7 @@ interface SimulateFlags {
   out: string;
   truth?: string;
   ranges?: string;
+  ranges6?: string;
 }
 
 /** `ip-insights simulate`: the log of a population that is known in full, and beside it what is known. */
@@ -31,13 +34,21 @@ export function simulateCommand(): Command {
     )
     .option('--users <n>', 'number of accounts', '10000')
     .option('--seed <n>', 'the same seed gives the same log', '1')
-    .option('--world <name>', 'tutorial: the model of the IP Insights tutorial', 'tutorial')
+    .option(
+      '--world <name>',
+      'tutorial, or providers: scattered ranges, leases, shared addresses, IPv6',
+      'tutorial',
+    )
     .option('--days <n>', 'number of days', '10')
     .option('--end <date>', 'the days end at the beginning of this one (UTC)', '2018-11-14')
     .option('--truth <file>', 'where the truth goes (default: <out>.truth.jsonl, none for standard output)')
     .option(
       '--ranges <file>',
       'announced IPv4 ranges, CSV first,last,asn[,name] (default: that of @ip-location-db/asn)',
+    )
+    .option(
+      '--ranges6 <file>',
+      'announced IPv6 ranges for --world providers (default: that of @ip-location-db/asn)',
     )
     .action(simulate);
 }
@@ -49,13 +60,18 @@ async function simulate(flags: SimulateFlags): Promise<void> {
     days: integerOption('--days', flags.days, 1, 3650),
     endSeconds: dateOption('--end', flags.end),
   };
-  const world = createWorld(flags, options);
   const truthPath = flags.truth ?? (flags.out === '-' ? undefined : `${flags.out}.truth.jsonl`);
-  // Opened before the log is written, so that a bad name fails at once; both appear when both are complete.
+  if (truthPath === flags.out) {
+    throw new UsageError(`--truth: expected another file than --out, got ${quoted(truthPath)} for both.`);
+  }
+  if (flags.out !== '-') requireFileName(flags.out);
+  if (truthPath !== undefined) requireFileName(truthPath);
+  const world = createWorld(flags, options);
+  // Written before the log, so that a name that cannot be written fails at once; both appear when both are complete.
   const truthFile = truthPath === undefined ? undefined : new AtomicFile(truthPath);
   try {
+    truthFile?.write(new TextEncoder().encode([...truthLines(world.truth())].join('')));
     await writeLog(world, flags.out);
-    for (const line of truthLines(world.truth())) truthFile?.write(encoder.encode(line));
     truthFile?.commit();
   } finally {
     truthFile?.abandon();
@@ -70,19 +86,40 @@ async function simulate(flags: SimulateFlags): Promise<void> {
 /** Time and memory for the log of this many accounts (70 GB) are the limit, not the code. */
 const MOST_USERS = 1_000_000;
 
-const encoder = new TextEncoder();
-
-function createWorld(flags: SimulateFlags, options: WorldOptions): World {
-  if (flags.world !== 'tutorial') {
-    throw new UsageError(`--world: expected tutorial, got ${quoted(flags.world)}.`);
-  }
-  const { ranges, identity } = readRangeList(flags.ranges, 'ipv4', '--ranges');
-  if (ranges.trimmed > 0) {
-    process.stderr.write(
-      `${identity.name}: ${counted(ranges.trimmed, 'range')} of ${ranges.count.toLocaleString('en-US')} reached into the next one and ended before it\n`,
+/** A file is written beside and renamed, which would replace a device or a pipe by a file. */
+function requireFileName(path: string): void {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (found?.isDirectory()) throw writeFailure(path, { code: 'EISDIR' });
+  if (found && !found.isFile()) {
+    throw new InputError(
+      `${path}: cannot be written, it is a device or a pipe. Write to standard output with --out - and redirect that.`,
     );
   }
-  return new TutorialWorld(options, ranges, identity);
+}
+
+function createWorld(flags: SimulateFlags, options: WorldOptions): World {
+  if (flags.world !== 'tutorial' && flags.world !== 'providers') {
+    throw new UsageError(`--world: expected tutorial or providers, got ${quoted(flags.world)}.`);
+  }
+  if (flags.world === 'tutorial' && flags.ranges6 !== undefined) {
+    throw new UsageError('--ranges6: expected --world providers with it, the world tutorial has IPv4 only.');
+  }
+  const ipv4 = readList(flags.ranges, 'ipv4', '--ranges');
+  if (flags.world === 'tutorial') return new TutorialWorld(options, ipv4.ranges, ipv4.identity);
+  const ipv6 = readList(flags.ranges6, 'ipv6', '--ranges6');
+  const ranges = { ipv4: ipv4.ranges, ipv6: ipv6.ranges };
+  return new ProvidersWorld(options, ranges, [ipv4.identity, ipv6.identity]);
+}
+
+function readList(path: string | undefined, family: 'ipv4' | 'ipv6', option: string): RangeList {
+  const list = readRangeList(path, family, option);
+  const { trimmed, count } = list.ranges;
+  if (trimmed > 0) {
+    process.stderr.write(
+      `${list.identity.name}: ${counted(count, 'range')}, ${trimmed.toLocaleString('en-US')} reached into the next one and now ends before it\n`,
+    );
+  }
+  return list;
 }
 
 async function writeLog(world: World, out: string): Promise<void> {

@@ -1,6 +1,3 @@
-import { z } from 'zod';
-import { counted, InputError, quoted } from '../../errors.ts';
-
 /** Which list of ranges a world was built on; places in the truth mean nothing with another one. */
 export interface RangesIdentity {
   name: string;
@@ -8,6 +5,16 @@ export interface RangesIdentity {
   sha256: string;
   /** number of ranges */
   count: number;
+}
+
+interface TruthHeader {
+  seed: number;
+  /** seconds since 1970-01-01 UTC */
+  startSeconds: number;
+  /** seconds since 1970-01-01 UTC */
+  endSeconds: number;
+  /** the IPv4 list */
+  ranges: RangesIdentity;
 }
 
 /** What the tutorial's world knows about one account; docs/worlds.md says how it is used. */
@@ -25,129 +32,83 @@ export interface TutorialAccount {
   events: number;
 }
 
-export interface TutorialTruth {
+export interface TutorialTruth extends TruthHeader {
   world: 'tutorial';
-  seed: number;
-  /** seconds since 1970-01-01 UTC */
-  startSeconds: number;
-  /** seconds since 1970-01-01 UTC */
-  endSeconds: number;
-  ranges: RangesIdentity;
   accounts: TutorialAccount[];
 }
 
-/** What a simulated world knows; it makes the best possible detector (src/evaluate/oracle.ts). */
-export type Truth = TutorialTruth;
+/** Addresses that a group of accounts of the providers' world shares. */
+export interface PlaceTruth {
+  kind: 'pool' | 'office' | 'gateway' | 'vpn';
+  /** the provider that owns the addresses */
+  asn: number;
+  /** mean time for which an account keeps an address of this place */
+  leaseSeconds: number;
+  /** `first-last` of each block of addresses */
+  ipv4: string[];
+  /** of pools: `first-last` of where the customers' prefixes lie */
+  ipv6?: string | undefined;
+  /** of pools: length of the prefix that a customer is given */
+  delegatedBits?: number | undefined;
+}
 
-const KIND = 'ip-insights-truth';
-const VERSION = 1;
+/** What the providers' world knows about one account. */
+export interface ProvidersAccount {
+  entity: string;
+  /** which place, from 0; a pool */
+  home: number;
+  /** which place, null where the account has none */
+  office: number | null;
+  carrier: number | null;
+  vpn: number | null;
+  /** whether its home has IPv6 */
+  ipv6: boolean;
+  /** how probable a login from home, office, carrier, VPN and travel is */
+  shares: number[]; // (5)
+  /** number of logins in the log */
+  events: number;
+}
 
-const instant = z.iso.datetime();
-const place = z.int().min(0);
-const probability = z.number().min(0).max(1);
+export interface ProvidersTruth extends TruthHeader {
+  world: 'providers';
+  /** the IPv6 list */
+  ranges6: RangesIdentity;
+  places: PlaceTruth[];
+  accounts: ProvidersAccount[];
+}
 
-const headerSchema = z.object({
-  kind: z.literal(KIND),
-  version: z.literal(VERSION),
-  world: z.literal('tutorial'),
-  seed: z.int().min(0),
-  users: z.int().min(0),
-  start: instant,
-  end: instant,
-  ranges: z.object({ name: z.string(), sha256: z.string(), count: z.int().min(1) }),
-});
+/** What a simulated world knows; of the tutorial's it makes the best possible detector (src/evaluate/oracle.ts). */
+export type Truth = TutorialTruth | ProvidersTruth;
 
-const tutorialAccountSchema = z.object({
-  entity: z.string().min(1),
-  home: place,
-  work: place,
-  travel: probability,
-  homeShare: probability,
-  events: z.int().min(0),
-});
+export const TRUTH_KIND = 'ip-insights-truth';
+export const TRUTH_VERSION = 1;
 
-/** The lines of a truth file: a header, then one JSON object an account, each with its line end. */
+/**
+ * The lines of a truth file, each a JSON object with its line end: a header, the places of the providers' world, the
+ * accounts. `readTruth.ts` reads them.
+ */
 export function* truthLines(truth: Truth): Generator<string> {
   const { world, seed, startSeconds, endSeconds, ranges, accounts } = truth;
   const start = new Date(startSeconds * 1000).toISOString();
   const end = new Date(endSeconds * 1000).toISOString();
-  const header = { kind: KIND, version: VERSION, world, seed, users: accounts.length, start, end, ranges };
-  yield `${JSON.stringify(header)}\n`;
-  for (const account of accounts) yield `${JSON.stringify(account)}\n`;
-}
-
-/**
- * Reads the lines of a truth file.
- * @param name how messages call it
- * @throws InputError with name and line where it is damaged, or written by another version
- */
-export function parseTruth(bytes: Uint8Array, name: string): Truth {
-  const lines = new TextDecoder().decode(bytes).split('\n');
-  if (lines.at(-1) === '') lines.pop();
-  else if (lines.length > 0)
-    throw new InputError(`${name}:${lines.length}: the line has no end (truncated file). ${AGAIN}`);
-  if (lines.length === 0)
-    throw new InputError(`${name}: expected the truth of a simulated log, got an empty file. ${AGAIN}`);
-  const found = readJson(lines[0], name, 1);
-  const { kind, version } = (found ?? {}) as { kind?: unknown; version?: unknown };
-  if (kind !== KIND) {
-    throw new InputError(
-      `${name}:1: expected the header of a truth file ("kind":"${KIND}"), got ${quoted(lines[0])}. Name the file that simulate wrote beside its log.`,
-    );
-  }
-  if (version !== VERSION) {
-    throw new InputError(
-      `${name}:1: written as v${String(version)}, this build reads v${VERSION}. Upgrade, or simulate again.`,
-    );
-  }
-  const header = checked(headerSchema, found, name, 1);
-  if (lines.length - 1 !== header.users) {
-    throw new InputError(
-      `${name}: expected ${counted(header.users, 'account')} as its header says, got ${lines.length - 1}. ${AGAIN}`,
-    );
-  }
-  const accounts: TutorialAccount[] = [];
-  const entities = new Set<string>();
-  for (let line = 2; line <= lines.length; line++) {
-    const account = checked(tutorialAccountSchema, readJson(lines[line - 1], name, line), name, line);
-    const furthest = Math.max(account.home, account.work);
-    if (furthest >= header.ranges.count) {
-      throw new InputError(
-        `${name}:${line}: expected places below ${header.ranges.count}, the number of ranges, got ${furthest}. ${AGAIN}`,
-      );
-    }
-    if (entities.has(account.entity)) {
-      throw new InputError(
-        `${name}:${line}: expected each account once, got ${quoted(account.entity)} again. ${AGAIN}`,
-      );
-    }
-    entities.add(account.entity);
-    accounts.push(account);
-  }
-  return {
-    world: header.world,
-    seed: header.seed,
-    startSeconds: Date.parse(header.start) / 1000,
-    endSeconds: Date.parse(header.end) / 1000,
-    ranges: header.ranges,
-    accounts,
+  const header = {
+    kind: TRUTH_KIND,
+    version: TRUTH_VERSION,
+    world,
+    seed,
+    users: accounts.length,
+    start,
+    end,
   };
-}
-
-const AGAIN = 'Simulate again with the same seed.';
-
-function readJson(line: string, name: string, number: number): unknown {
-  try {
-    return JSON.parse(line);
-  } catch {
-    throw new InputError(`${name}:${number}: expected a JSON object, got ${quoted(line)}. ${AGAIN}`);
+  if (truth.world === 'tutorial') {
+    yield jsonLine({ ...header, ranges });
+  } else {
+    yield jsonLine({ ...header, ranges, ranges6: truth.ranges6, places: truth.places.length });
+    for (const place of truth.places) yield jsonLine(place);
   }
+  for (const account of accounts) yield jsonLine(account);
 }
 
-function checked<T>(schema: z.ZodType<T>, value: unknown, name: string, line: number): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const { path, message } = result.error.issues[0];
-  const field = path.length > 0 ? `${path.join('.')}: ` : '';
-  throw new InputError(`${name}:${line}: ${field}${message}. ${AGAIN}`);
+function jsonLine(value: object): string {
+  return `${JSON.stringify(value)}\n`;
 }

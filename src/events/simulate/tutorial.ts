@@ -1,6 +1,5 @@
-import { formatAddress, IPV4_WORD_2, isIpv4 } from '../../addresses/address.ts';
-import type { RangeTable } from '../../addresses/ranges.ts';
-import { counted, InputError } from '../../errors.ts';
+import { IPV4_WORD_2 } from '../../addresses/address.ts';
+import { type RangeTable, requireFamily } from '../../addresses/ranges.ts';
 import { PURPOSE, RandomStream } from '../../random/philox.ts';
 import type { RangesIdentity, TutorialTruth } from './truth.ts';
 import { AGENT_COUNT } from './userAgents.ts';
@@ -44,7 +43,7 @@ export class TutorialWorld implements World {
    * @throws InputError where the list holds IPv6 ranges
    */
   constructor(options: WorldOptions, ranges: RangeTable, identity: RangesIdentity) {
-    requireIpv4(ranges, identity.name);
+    requireFamily(ranges, 'IPv4', identity.name);
     const { users, seed } = options;
     this.users = users;
     this.#options = options;
@@ -73,11 +72,12 @@ export class TutorialWorld implements World {
       eventCount += this.#events[user];
     }
     this.eventCount = eventCount;
-    this.#remaining = this.#events.slice();
+    this.#remaining = new Uint32Array(users);
     this.slices = new TimeSlices(options, eventCount);
   }
 
   drawSlice(slice: number, into: SliceColumns): void {
+    if (slice === 0) this.#remaining.set(this.#events);
     const random = this.slices.random(slice, PURPOSE.simulation);
     const { firsts, sizes, count } = this.#ranges;
     for (let user = 0; user < this.users; user++) {
@@ -128,14 +128,4 @@ export class TutorialWorld implements World {
 /** A place in the list: `place`, or the end of the list where it lies beyond. */
 function clamp(place: number, lastPlace: number): number {
   return Math.max(0, Math.min(lastPlace, place));
-}
-
-function requireIpv4(ranges: RangeTable, name: string): void {
-  for (let range = 0; range < ranges.count; range++) {
-    if (!isIpv4(ranges.firsts, range)) {
-      throw new InputError(
-        `${name}: expected IPv4 ranges only, got one that starts at ${formatAddress(ranges.firsts, range)} (of ${counted(ranges.count, 'range')}). Remove the IPv6 ranges.`,
-      );
-    }
-  }
 }

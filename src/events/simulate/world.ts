@@ -20,7 +20,7 @@ export interface World {
   /** how many logins there will be; exact */
   readonly eventCount: number;
   readonly slices: TimeSlices;
-  /** Draws the logins of a slice, in any order. Slices are asked for once each, from 0 on. */
+  /** Draws the logins of a slice, in any order. Slices are asked for in order; slice 0 begins anew. */
   drawSlice(slice: number, into: SliceColumns): void;
   /** What the world knows about its accounts, for the truth file. */
   truth(): Truth;
