@@ -56,6 +56,11 @@ export class Network {
     return current;
   }
 
+  /** Whether training saw no address of this family: then every vector of it is zero. */
+  isUnknownFamily(words: AddressWords, index = 0): boolean {
+    return this.weights.prefixes.find(words, index) === NO_ROW;
+  }
+
   /**
    * @param row of the entity table
    * @returns inner product as a float32; high = expected
