@@ -3,7 +3,9 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
+import { scoreCommand } from './score.ts';
 import { simulateCommand } from './simulate.ts';
+import { trainCommand } from './train.ts';
 
 const program = new Command('ip-insights')
   .description("Learns from access logs which networks each account uses, and says how strange a new login's address is.")
@@ -12,7 +14,7 @@ const program = new Command('ip-insights')
   .showHelpAfterError('(--help says how to use it)')
   .exitOverride();
 
-for (const command of [simulateCommand()]) program.addCommand(command.copyInheritedSettings(program));
+for (const command of [simulateCommand(), trainCommand(), scoreCommand()]) program.addCommand(command.copyInheritedSettings(program));
 
 /** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
 async function main(argv: string[]): Promise<number> {
