@@ -1,4 +1,5 @@
 import {
+  FULL_STEPS,
   type Floats,
   type Kernels,
   type Lists,
@@ -125,7 +126,8 @@ export const plainKernels: Kernels = {
       moment[row] = MOMENT_DECAY * moment[row] + (1 - MOMENT_DECAY) * (squares / dimension);
       steps[row]++;
       const unbiased = moment[row] / (1 - MOMENT_DECAY ** steps[row]);
-      const scale = learningRate / (Math.sqrt(unbiased) + MOMENT_EPSILON);
+      const decay = Math.min(1, Math.sqrt(FULL_STEPS / steps[row]));
+      const scale = (learningRate * decay) / (Math.sqrt(unbiased) + MOMENT_EPSILON);
       for (let d = 0; d < dimension; d++) table[at + d] -= scale * sum[d];
     }
   },

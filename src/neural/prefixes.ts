@@ -5,7 +5,7 @@ import { type AddressWords, IPV4_WORD_2 } from '../addresses/address.ts';
  * trials; IPv6 at the borders of practice: registries hand out /12 to /23, providers hold /32 (most) to /20,
  * sites get /48 or /56, links /64.
  */
-export const IPV4_PREFIX_LENGTHS = [0, 8, 12, 16, 20, 24] as const;
+export const IPV4_PREFIX_LENGTHS = [0, 8, 10, 12, 14, 16, 18, 20, 22, 24] as const;
 export const IPV6_PREFIX_LENGTHS = [0, 16, 24, 32, 40, 48, 56, 64] as const;
 
 /** The longest chain of prefixes that an address can have. */

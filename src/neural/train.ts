@@ -10,7 +10,7 @@ import type { Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
 
 /** Standard deviation of a starting entity vector's components (docs/decisions/0004 has what else was tried). */
-const ENTITY_START_DEVIATION = 0.1;
+const ENTITY_START_DEVIATION = 0.05;
 
 /** Training metrics since the start of the epoch, over all expanded samples (observed and drawn pairs). */
 export interface EpochProgress {
