@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 20) {
-  console.error(`setup: expected Node 20 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`);
+  console.error(
+    `setup: expected Node 20 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`,
+  );
   process.exit(1);
 }
 

@@ -6,7 +6,9 @@ import { version } from '../version.ts';
 import { simulateCommand } from './simulate.ts';
 
 const program = new Command('ip-insights')
-  .description("Learns from access logs which networks each account uses, and says how strange a new login's address is.")
+  .description(
+    "Learns from access logs which networks each account uses, and says how strange a new login's address is.",
+  )
   .version(version, '--version', 'print the version')
   .helpOption('--help', 'print this help')
   .showHelpAfterError('(--help says how to use it)')

@@ -133,7 +133,8 @@ export class CsvRecords {
       this.#sink.record(this.#unquoted, this.#fieldCount, this.lines);
       // Line ends inside quotes count as lines, after the record has been reported at its first one.
       const stop = Math.min(end, bytes.length) - 1;
-      for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < stop; i = bytes.indexOf(NEWLINE, i + 1)) this.lines++;
+      for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < stop; i = bytes.indexOf(NEWLINE, i + 1))
+        this.lines++;
       return end;
     }
     this.#sink.problem(end, ++this.lines);
@@ -173,13 +174,19 @@ export class CsvRecords {
       }
       if (quoted) {
         i++;
-        while (bytes[i] === 32 || bytes[i] === 9 || (bytes[i] === RETURN && i + 1 < bytes.length && bytes[i + 1] === NEWLINE)) i++;
+        while (
+          bytes[i] === 32 ||
+          bytes[i] === 9 ||
+          (bytes[i] === RETURN && i + 1 < bytes.length && bytes[i + 1] === NEWLINE)
+        )
+          i++;
         if (i >= bytes.length && !last) return -1;
         if (bytes[i] === RETURN && i + 1 === bytes.length) {
           if (!last) return -1;
           i++;
         }
-        if (i < bytes.length && bytes[i] !== COMMA && bytes[i] !== NEWLINE) return 'text after a closing quote';
+        if (i < bytes.length && bytes[i] !== COMMA && bytes[i] !== NEWLINE)
+          return 'text after a closing quote';
       } else if (written > fieldStart && bytes[i] !== COMMA && out[written - 1] === RETURN) {
         written--;
       }

@@ -77,7 +77,8 @@ export class EntityDictionary {
     const mask = this.#slots.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const entity = this.#slots[slot];
-      if (entity < 0 || (this.#hashes[entity * 2] === low && this.#hashes[entity * 2 + 1] === high)) return slot;
+      if (entity < 0 || (this.#hashes[entity * 2] === low && this.#hashes[entity * 2 + 1] === high))
+        return slot;
     }
   }
 

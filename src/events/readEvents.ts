@@ -147,12 +147,20 @@ export class EventReader {
       return;
     }
     if (!isUtf8(bytes, starts[0], ends[0])) {
-      this.#bad(line, 'not UTF-8', 'expected UTF-8 text in field 1, got other bytes. Convert the file with iconv.');
+      this.#bad(
+        line,
+        'not UTF-8',
+        'expected UTF-8 text in field 1, got other bytes. Convert the file with iconv.',
+      );
       return;
     }
     if (!parsed) {
       const text = lossyText(bytes, starts[1], addressEnd);
-      this.#bad(line, 'no address', `expected an IP address in field 2, got ${quoted(text)}: ${explainBadAddress(text)}.`);
+      this.#bad(
+        line,
+        'no address',
+        `expected an IP address in field 2, got ${quoted(text)}: ${explainBadAddress(text)}.`,
+      );
       return;
     }
     event.time = Number.NaN;
@@ -186,7 +194,9 @@ export class EventReader {
 
   #bad(line: number, reason: SkipReason, sentence: string): void {
     if (this.#options.onBadLine === 'error') {
-      throw new InputError(`${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`);
+      throw new InputError(
+        `${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`,
+      );
     }
     this.summary.skipped.set(reason, (this.summary.skipped.get(reason) ?? 0) + 1);
   }

@@ -58,7 +58,9 @@ export function parseTimeBytes(bytes: Uint8Array, start: number, end: number): n
 }
 
 function separators(bytes: Uint8Array, start: number): boolean {
-  return bytes[start + 4] === 45 && bytes[start + 7] === 45 && bytes[start + 13] === 58 && bytes[start + 16] === 58;
+  return (
+    bytes[start + 4] === 45 && bytes[start + 7] === 45 && bytes[start + 13] === 58 && bytes[start + 16] === 58
+  );
 }
 
 function digits(bytes: Uint8Array, start: number, count: number): number {

@@ -20,7 +20,9 @@ export function cleanUpOnSignals(): void {
   ] as const) {
     process.once(signal, () => {
       removeUnfinished();
-      process.stderr.write(`\nstopped by ${signal}: what was being written is removed, older files are whole\n`);
+      process.stderr.write(
+        `\nstopped by ${signal}: what was being written is removed, older files are whole\n`,
+      );
       process.exit(code);
     });
   }
@@ -28,7 +30,10 @@ export function cleanUpOnSignals(): void {
 
 /** A name beside `path` that nobody uses yet, removed on Ctrl-C until `forgetTemporary`. */
 export function temporaryBeside(path: string): string {
-  const name = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.part`);
+  const name = join(
+    dirname(path),
+    `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.part`,
+  );
   unfinished.add(name);
   return name;
 }
@@ -115,14 +120,20 @@ export function writeFailure(path: string, error: unknown): Error {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new InputError(`${path}: cannot be written, there is no folder ${folder}. Create it with "mkdir -p ${folder}".`);
+      return new InputError(
+        `${path}: cannot be written, there is no folder ${folder}. Create it with "mkdir -p ${folder}".`,
+      );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new InputError(`${path}: cannot be written, no permission in ${folder}. Choose another place, or change the permissions.`);
+      return new InputError(
+        `${path}: cannot be written, no permission in ${folder}. Choose another place, or change the permissions.`,
+      );
     case 'ENOSPC':
     case 'EDQUOT':
-      return new InputError(`${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; nothing was changed.`);
+      return new InputError(
+        `${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; nothing was changed.`,
+      );
     case 'EISDIR':
     case 'ENOTEMPTY':
       return new InputError(`${path}: cannot be written, it is a folder. Name a file.`);

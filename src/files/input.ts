@@ -1,4 +1,4 @@
-import { createReadStream, openSync, readSync, closeSync, statSync, readFileSync } from 'node:fs';
+import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip, constants as zlib } from 'node:zlib';
 import { InputError } from '../errors.ts';
@@ -15,14 +15,22 @@ export function readFailure(path: string, error: unknown): Error {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new InputError(`${name}: there is no such file. Check the name, or the folder that the command runs in.`);
+      return new InputError(
+        `${name}: there is no such file. Check the name, or the folder that the command runs in.`,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new InputError(`${name}: no permission to read it. Change its permissions, or run as its owner.`);
+      return new InputError(
+        `${name}: no permission to read it. Change its permissions, or run as its owner.`,
+      );
     case 'EISDIR':
-      return new InputError(`${name}: is a folder, expected a file. Name the files in it, e.g. ${name}/*.csv.`);
+      return new InputError(
+        `${name}: is a folder, expected a file. Name the files in it, e.g. ${name}/*.csv.`,
+      );
     case 'Z_BUF_ERROR':
-      return new InputError(`${name}: the gzip data ends in the middle (truncated file). Copy or download it again.`);
+      return new InputError(
+        `${name}: the gzip data ends in the middle (truncated file). Copy or download it again.`,
+      );
     case 'Z_DATA_ERROR':
       return new InputError(`${name}: the gzip data is damaged (${message}). Copy or download it again.`);
     default:
