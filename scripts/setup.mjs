@@ -29,4 +29,4 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
   console.error('setup: installing packages');
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
-run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.json')]);
+run(process.execPath, [join(root, 'scripts/build.mjs')]);
