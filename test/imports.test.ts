@@ -24,9 +24,14 @@ const FLOW: string[][] = [
   ['cli', 'index'],
 ];
 
-const OWN_PACKAGES: [pattern: RegExp, folders: string[], why: string][] = [
-  [/^@duckdb\//, ['logs'], 'one folder knows DuckDB'],
-  [/^node:fs/, ['files', 'cli', 'logs', 'index'], 'the others take values and bytes, never paths'],
+const OWN_PACKAGES = [
+  { name: 'DuckDB', pattern: /^@duckdb\//, folders: ['logs'], why: 'the rest knows events' },
+  {
+    name: 'node:fs',
+    pattern: /^node:fs/,
+    folders: ['files', 'cli', 'logs', 'index'],
+    why: 'the others take values and bytes, never paths',
+  },
 ];
 
 interface Import {
@@ -99,15 +104,12 @@ test('no two folders import each other, by any way round', () => {
   assert.deepEqual(rings, []);
 });
 
-for (const [pattern, folders, why] of OWN_PACKAGES) {
-  test(`only src/${folders.join(', src/')} import ${pattern.source}: ${why}`, () => {
+for (const { name, pattern, folders, why } of OWN_PACKAGES) {
+  test(`only src/${folders.join(', src/')} import ${name}: ${why}`, () => {
     const wrong = imports.filter((one) => pattern.test(one.from) && !folders.includes(one.place));
     assert.deepEqual(
       wrong.map(({ file, from }) => `src/${file} imports ${from}`),
       [],
-    );
-    assert.ok(
-      imports.some((one) => pattern.test(one.from) && folders.includes(one.place)) || folders[0] === 'logs',
     );
   });
 }

@@ -90,7 +90,8 @@ export class EntityDictionary {
   }
 }
 
-const decoder = new TextDecoder();
+// A name may begin with the character that is a byte-order mark elsewhere.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** A copy of the array with a new, larger length. */
 export function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T, length: number): T {

@@ -169,8 +169,13 @@ export class EventReader {
       if (end > starts[2]) {
         event.time = parseTimeBytes(bytes, starts[2], end);
         if (Number.isNaN(event.time)) {
-          const text = quoted(lossyText(bytes, starts[2], end));
-          this.#bad(line, 'bad time', `expected ISO 8601 or Unix seconds in field 3, got ${text}.`);
+          const text = lossyText(bytes, starts[2], end);
+          const hint = /^\d{12,14}$/.test(text) ? ' These look like milliseconds: divide by 1000.' : '';
+          this.#bad(
+            line,
+            'bad time',
+            `expected ISO 8601 or Unix seconds in field 3, got ${quoted(text)}.${hint}`,
+          );
           return;
         }
       }
