@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const major = Number(process.versions.node.split('.')[0]);
 if (major < 20) {
-  console.error(`setup: expected Node 20 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`);
+  console.error(
+    `setup: expected Node 20 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`,
+  );
   process.exit(1);
 }
 
@@ -27,4 +29,4 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtime
   console.error('setup: installing packages');
   run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 }
-run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', join(root, 'tsconfig.json')]);
+run(process.execPath, [join(root, 'scripts/build.mjs')]);

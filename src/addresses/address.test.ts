@@ -21,12 +21,35 @@ test('parse(format(a)) is a, for any 128 bits', () => {
 
 test("accepts exactly what Node's strict parser accepts, but for zone ids", () => {
   const piece = fc.oneof(
-    fc.constantFrom(':', '::', '.', '0', '00', '1', 'ffff', 'F', '255', '256', '10', 'g', ' ', '%', '1.2.3.4'),
+    fc.constantFrom(
+      ':',
+      '::',
+      '.',
+      '0',
+      '00',
+      '1',
+      'ffff',
+      'F',
+      '255',
+      '256',
+      '10',
+      'g',
+      ' ',
+      '%',
+      '1.2.3.4',
+    ),
   );
   fc.assert(
-    fc.property(fc.oneof(fc.array(piece, { maxLength: 16 }).map((p) => p.join('')), fc.ipV4(), fc.ipV6()), (text) => {
-      assert.equal(parseAddress(text) !== undefined, isIP(text) !== 0 && !text.includes('%'), text);
-    }),
+    fc.property(
+      fc.oneof(
+        fc.array(piece, { maxLength: 16 }).map((p) => p.join('')),
+        fc.ipV4(),
+        fc.ipV6(),
+      ),
+      (text) => {
+        assert.equal(parseAddress(text) !== undefined, isIP(text) !== 0 && !text.includes('%'), text);
+      },
+    ),
     { numRuns: 5000 },
   );
 });

@@ -157,7 +157,8 @@ export function explainBadAddress(text: string): string {
   if (/\/\d+$/.test(text)) return 'it is a network, not an address';
   if (/^[\d.]+$/.test(text)) {
     const octets = text.split('.');
-    if (octets.length !== 4) return `it has ${octets.length === 1 ? '1 part' : `${octets.length} parts`}, not 4`;
+    if (octets.length !== 4)
+      return `it has ${octets.length === 1 ? '1 part' : `${octets.length} parts`}, not 4`;
     for (const [i, octet] of octets.entries()) {
       if (octet === '') return `octet ${i + 1} is empty`;
       if (octet.length > 1 && octet.startsWith('0')) return `octet ${i + 1} has a leading zero`;

@@ -75,11 +75,32 @@ async function demo(flags: DemoFlags): Promise<void> {
     ...HYPERPARAMETERS,
   ]);
   await step('4. How good is it? Honest later logins against simulated attacks', [
-    ...['evaluate', model, '--train', at('train.csv'), '--test', at('test.csv'), '--truth', `${log}.truth.jsonl`],
-    ...['--max-fpr', String(MAX_FALSE_POSITIVE_RATE), '--report', at('report.html'), '--json', at('metrics.json')],
+    ...[
+      'evaluate',
+      model,
+      '--train',
+      at('train.csv'),
+      '--test',
+      at('test.csv'),
+      '--truth',
+      `${log}.truth.jsonl`,
+    ],
+    ...[
+      '--max-fpr',
+      String(MAX_FALSE_POSITIVE_RATE),
+      '--report',
+      at('report.html'),
+      '--json',
+      at('metrics.json'),
+    ],
     ...ranges,
   ]);
-  const incoming = await hideAttacks(at('test.csv'), at('last-day.csv'), readRangeList(flags.ranges, 'ipv4', '--ranges').ranges, seed);
+  const incoming = await hideAttacks(
+    at('test.csv'),
+    at('last-day.csv'),
+    readRangeList(flags.ranges, 'ipv4', '--ranges').ranges,
+    seed,
+  );
   const threshold = readThreshold(at('metrics.json'));
   await step(
     `5. Flagging: the last day's logins, with ${counted(incoming.attacks.size, 'attack')} hidden among them`,
@@ -165,7 +186,10 @@ function readThreshold(metrics: string): number {
   return typeof threshold === 'number' ? threshold : threshold.anomaly;
 }
 
-async function countFlagged(path: string, attacks: Set<string>): Promise<{ honest: number; attacks: number }> {
+async function countFlagged(
+  path: string,
+  attacks: Set<string>,
+): Promise<{ honest: number; attacks: number }> {
   const found = { honest: 0, attacks: 0 };
   for await (const line of createInterface({ input: createReadStream(path) })) {
     const { entity, address } = JSON.parse(line) as { entity: string; address: string };

@@ -23,12 +23,16 @@ export function numberOption(option: string, text: string): number {
 }
 
 /** Output files of one command must differ from each other and from its inputs. */
-export function requireDifferentFiles(inputs: string[], outputs: [option: string, path: string | undefined][]): void {
+export function requireDifferentFiles(
+  inputs: string[],
+  outputs: [option: string, path: string | undefined][],
+): void {
   const taken = new Map(inputs.map((path) => [path, 'the input']));
   for (const [option, path] of outputs) {
     if (path === undefined || path === '-') continue;
     const other = taken.get(path);
-    if (other) throw new UsageError(`${option}: expected another file than ${other}, got ${quoted(path)} for both.`);
+    if (other)
+      throw new UsageError(`${option}: expected another file than ${other}, got ${quoted(path)} for both.`);
     taken.set(path, option);
   }
 }

@@ -24,15 +24,26 @@ export function scoreCommand(): Command {
     .argument('<model>', 'a model that `train` wrote')
     .argument('<events>', 'CSV file, gzip recognised, - for standard input')
     .option('--out <file>', 'where the lines go (default: standard output)')
-    .option('--threshold <anomaly>', 'verdict "suspicious" at this anomaly and above; `evaluate` proposes one')
+    .option(
+      '--threshold <anomaly>',
+      'verdict "suspicious" at this anomaly and above; `evaluate` proposes one',
+    )
     .option('--only-flagged', 'write suspicious events only (needs --threshold)')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error')
     .action(async (modelPath: string, events: string, flags: ScoreFlags) => {
-      const threshold = flags.threshold === undefined ? undefined : numberOption('--threshold', flags.threshold);
+      const threshold =
+        flags.threshold === undefined ? undefined : numberOption('--threshold', flags.threshold);
       const onBadLine = onBadLineOption(flags.onBadLine);
       requireDifferentFiles([modelPath, events], [['--out', flags.out]]);
       const onlyFlagged = flags.onlyFlagged === true;
-      await scoreFile({ model: loadModel(modelPath), events, out: flags.out, threshold, onlyFlagged, onBadLine });
+      await scoreFile({
+        model: loadModel(modelPath),
+        events,
+        out: flags.out,
+        threshold,
+        onlyFlagged,
+        onBadLine,
+      });
     });
 }
 
@@ -52,7 +63,9 @@ export interface ScoreFileOptions {
 export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary> {
   const { model, events, threshold, onlyFlagged, onBadLine, onScore } = options;
   if (onlyFlagged && threshold === undefined) {
-    throw new InputError('--only-flagged: nothing says from where on an event is suspicious. Add --threshold.');
+    throw new InputError(
+      '--only-flagged: nothing says from where on an event is suspicious. Add --threshold.',
+    );
   }
   const name = inputName(events);
   const file = options.out === undefined || options.out === '-' ? undefined : new AtomicFile(options.out);
@@ -69,7 +82,11 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary>
     onScore?.(record, anomaly, verdict === 'suspicious');
     if (!onlyFlagged || verdict === 'suspicious') lines.add(record, dotProduct, verdict, reasons);
   });
-  const progress = startProgress({ label: `scoring ${name}`, total: fileSizeBytes(events) / 1e6, unit: 'MB' });
+  const progress = startProgress({
+    label: `scoring ${name}`,
+    total: fileSizeBytes(events) / 1e6,
+    unit: 'MB',
+  });
   let read = 0;
   try {
     for await (const chunk of readChunks(events, (bytes) => {

@@ -49,10 +49,18 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
   }
   const seed = integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
   const onBadLine = onBadLineOption(flags.onBadLine);
-  requireDifferentFiles([...events, ...(flags.validation === undefined ? [] : [flags.validation])], [
-    ['--model', flags.model],
-  ]);
-  await trainFiles({ events, validation: flags.validation, model: flags.model, hyperparameters, seed, onBadLine });
+  requireDifferentFiles(
+    [...events, ...(flags.validation === undefined ? [] : [flags.validation])],
+    [['--model', flags.model]],
+  );
+  await trainFiles({
+    events,
+    validation: flags.validation,
+    model: flags.model,
+    hyperparameters,
+    seed,
+    onBadLine,
+  });
 }
 
 export interface TrainFiles {
@@ -100,7 +108,8 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
         }
       },
       onEpoch: ({ epoch, crossEntropyNats, accuracy, discriminatorAuc }) => {
-        const auc = discriminatorAuc === null ? '' : `, validation discriminator_auc ${discriminatorAuc.toFixed(6)}`;
+        const auc =
+          discriminatorAuc === null ? '' : `, validation discriminator_auc ${discriminatorAuc.toFixed(6)}`;
         progress?.line(
           `epoch ${epoch} of ${epochs}: cross entropy ${crossEntropyNats.toFixed(5)}, accuracy ${accuracy.toFixed(5)}${auc}`,
         );
@@ -122,6 +131,7 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
 /** Said before minutes of training, not after. */
 function requireFolder(path: string): void {
   const folder = dirname(path);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) throw writeFailure(path, { code: 'ENOENT' });
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw writeFailure(path, { code: 'ENOENT' });
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw writeFailure(path, { code: 'EISDIR' });
 }

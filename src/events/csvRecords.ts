@@ -1,8 +1,10 @@
 /** Records longer than this are refused: no entity and address need it, and memory stays bounded. */
 export const MAX_RECORD_BYTES = 1 << 20;
 
+const TAB = 9;
 const NEWLINE = 10;
 const RETURN = 13;
+const SPACE = 32;
 const QUOTE = 34;
 const COMMA = 44;
 
@@ -21,7 +23,7 @@ const KEPT_FIELDS = 16;
 /**
  * Splits CSV bytes (RFC 4180) into records, chunk by chunk, in constant memory. Lines end in LF or CRLF; quoted
  * fields may hold commas, doubled quotes and line ends; blanks before a field other than the first are dropped,
- * as AWS's examples have a space after the comma. A quote that is never closed costs its own line only: reading
+ * as AWS's examples have a space after the comma. A record with a problem costs its first line only: reading
  * goes on with the next one. Own code rather than a library, because the reader must name the line of every
  * problem, survive every one of them, and make no string per field (docs/decisions/0002).
  */
@@ -32,13 +34,17 @@ export class CsvRecords {
   lines = 0;
   blankLines = 0;
   readonly #sink: RecordSink;
+  readonly #limit: number;
   #carry = new Uint8Array(0);
-  #skippingLongLine = false;
+  /** inside a line that is given up; the next record starts after its end */
+  #skippingLine = false;
   #fieldCount = 0;
   #unquoted = new Uint8Array(4096);
 
-  constructor(sink: RecordSink) {
+  /** @param maxRecordBytes longest record, without its line end */
+  constructor(sink: RecordSink, maxRecordBytes = MAX_RECORD_BYTES) {
     this.#sink = sink;
+    this.#limit = maxRecordBytes;
   }
 
   push(chunk: Uint8Array): void {
@@ -62,24 +68,24 @@ export class CsvRecords {
   #scan(bytes: Uint8Array, last: boolean): number {
     let at = 0;
     while (at < bytes.length) {
-      if (this.#skippingLongLine) {
+      if (this.#skippingLine) {
         const end = bytes.indexOf(NEWLINE, at);
         if (end < 0) return bytes.length;
-        this.#skippingLongLine = false;
+        this.#skippingLine = false;
         at = end + 1;
         continue;
       }
       const next = this.#plainRecord(bytes, at, last);
-      if (next >= 0) {
-        at = next;
-        continue;
-      }
-      if (bytes.length - at <= MAX_RECORD_BYTES) return at;
-      this.lines++;
-      this.#sink.problem('line too long', this.lines);
-      this.#skippingLongLine = true;
+      if (next >= 0) at = next;
+      else if (bytes.length - at <= this.#limit) return at;
+      else this.#giveUpLine('line too long');
     }
     return at;
+  }
+
+  #giveUpLine(problem: RecordProblem): void {
+    this.#skippingLine = true;
+    this.#sink.problem(problem, ++this.lines);
   }
 
   /** @returns where the next record starts, or −1 where this one is incomplete */
@@ -95,15 +101,15 @@ export class CsvRecords {
         }
         fields++;
         fieldStart = i + 1;
-        while (bytes[fieldStart] === 32 || bytes[fieldStart] === 9) fieldStart++;
+        while (bytes[fieldStart] === SPACE || bytes[fieldStart] === TAB) fieldStart++;
         i = fieldStart - 1;
       } else if (byte === QUOTE && i === fieldStart) {
         return this.#quotedRecord(bytes, start, last);
       } else if (byte === NEWLINE) {
         if (i >= bytes.length && !last) return -1;
-        if (i - start > MAX_RECORD_BYTES) {
-          this.#sink.problem('line too long', ++this.lines);
-          return i + 1;
+        if (i - start > this.#limit) {
+          this.#giveUpLine('line too long');
+          return start;
         }
         const end = i > start && bytes[i - 1] === RETURN ? i - 1 : i;
         this.lines++;
@@ -123,73 +129,79 @@ export class CsvRecords {
 
   /** A record that holds a quoted field: its fields are unquoted into a buffer of their own. */
   #quotedRecord(bytes: Uint8Array, start: number, last: boolean): number {
-    if (this.#unquoted.length < bytes.length - start) {
-      this.#unquoted = new Uint8Array(Math.min(bytes.length - start, MAX_RECORD_BYTES + 1));
-    }
+    const room = Math.min(bytes.length - start, this.#limit);
+    if (this.#unquoted.length < room) this.#unquoted = new Uint8Array(room);
     const end = this.#unquote(bytes, start, last);
-    if (typeof end === 'number') {
-      if (end < 0) return -1;
-      this.lines++;
-      this.#sink.record(this.#unquoted, this.#fieldCount, this.lines);
-      // Line ends inside quotes count as lines, after the record has been reported at its first one.
-      const stop = Math.min(end, bytes.length) - 1;
-      for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < stop; i = bytes.indexOf(NEWLINE, i + 1)) this.lines++;
-      return end;
+    if (typeof end !== 'number') {
+      this.#giveUpLine(end);
+      return start;
     }
-    this.#sink.problem(end, ++this.lines);
-    const lineEnd = bytes.indexOf(NEWLINE, start);
-    return lineEnd < 0 ? bytes.length : lineEnd + 1;
+    if (end < 0) return -1;
+    this.lines++;
+    this.#sink.record(this.#unquoted, this.#fieldCount, this.lines);
+    // Line ends inside quotes count as lines, after the record has been reported at its first one.
+    for (let i = bytes.indexOf(NEWLINE, start); i >= 0 && i < end; i = bytes.indexOf(NEWLINE, i + 1))
+      this.lines++;
+    return end + 1;
   }
 
-  /** @returns where the next record starts, −1 where more bytes are needed, or what is wrong */
+  /**
+   * Looks at each byte once and never beyond the limit, so that the outcome cannot depend on the chunks.
+   * @returns where the line end is, −1 where more bytes are needed, or what is wrong
+   */
   #unquote(bytes: Uint8Array, start: number, last: boolean): number | RecordProblem {
     const out = this.#unquoted;
     let written = 0;
-    let i = start;
+    let fieldStart = 0;
+    let state = FIELD_START;
     this.#fieldCount = 0;
-    for (;;) {
-      const fieldStart = written;
-      if (this.#fieldCount > 0) while (bytes[i] === 32 || bytes[i] === 9) i++;
-      const quoted = bytes[i] === QUOTE;
-      if (quoted) i++;
-      for (; ; i++) {
-        if (i - start > MAX_RECORD_BYTES) return quoted ? 'quote never closed' : 'line too long';
-        if (i >= bytes.length) {
-          if (!last) return -1;
-          if (quoted) return 'quote never closed';
-          break;
-        }
-        const byte = bytes[i];
-        if (quoted) {
-          if (byte === QUOTE) {
-            if (i + 1 >= bytes.length && !last) return -1;
-            if (bytes[i + 1] !== QUOTE) break;
-            i++;
-          }
-        } else if (byte === COMMA || byte === NEWLINE) {
-          break;
-        }
+    for (let i = start; ; i++) {
+      const atEnd = i >= bytes.length;
+      const byte = atEnd ? NEWLINE : bytes[i];
+      if (i - start > this.#limit || (atEnd && last)) {
+        if (state === QUOTED) return 'quote never closed';
+        if (i - start > this.#limit) return 'line too long';
+      } else if (atEnd) {
+        return -1;
+      }
+      if (state === FIELD_START && this.#fieldCount > 0 && (byte === SPACE || byte === TAB)) continue;
+      if (state === FIELD_START && byte === QUOTE) {
+        state = QUOTED;
+      } else if (state === QUOTED) {
+        if (byte === QUOTE) state = QUOTE_IN_QUOTES;
+        else out[written++] = byte;
+      } else if (state === QUOTE_IN_QUOTES && byte === QUOTE) {
         out[written++] = byte;
-      }
-      if (quoted) {
-        i++;
-        while (bytes[i] === 32 || bytes[i] === 9 || (bytes[i] === RETURN && i + 1 < bytes.length && bytes[i + 1] === NEWLINE)) i++;
-        if (i >= bytes.length && !last) return -1;
-        if (bytes[i] === RETURN && i + 1 === bytes.length) {
-          if (!last) return -1;
-          i++;
+        state = QUOTED;
+      } else if ((byte === COMMA && state !== CLOSED_BEFORE_LINE_END) || byte === NEWLINE) {
+        if (state === UNQUOTED && byte === NEWLINE && out[written - 1] === RETURN) written--;
+        if (this.#fieldCount < KEPT_FIELDS) {
+          this.starts[this.#fieldCount] = fieldStart;
+          this.ends[this.#fieldCount] = written;
         }
-        if (i < bytes.length && bytes[i] !== COMMA && bytes[i] !== NEWLINE) return 'text after a closing quote';
-      } else if (written > fieldStart && bytes[i] !== COMMA && out[written - 1] === RETURN) {
-        written--;
+        this.#fieldCount++;
+        if (byte === NEWLINE) return i;
+        fieldStart = written;
+        state = FIELD_START;
+      } else if (state === FIELD_START || state === UNQUOTED) {
+        out[written++] = byte;
+        state = UNQUOTED;
+      } else if (byte === RETURN && state !== CLOSED_BEFORE_LINE_END) {
+        state = CLOSED_BEFORE_LINE_END;
+      } else if ((byte === SPACE || byte === TAB) && state !== CLOSED_BEFORE_LINE_END) {
+        state = CLOSED;
+      } else {
+        return 'text after a closing quote';
       }
-      if (this.#fieldCount < KEPT_FIELDS) {
-        this.starts[this.#fieldCount] = fieldStart;
-        this.ends[this.#fieldCount] = written;
-      }
-      this.#fieldCount++;
-      if (i >= bytes.length) return bytes.length + 1;
-      if (bytes[i++] === NEWLINE) return i;
     }
   }
 }
+
+// Where `#unquote` stands: before a field (blanks may come), in a plain one, in a quoted one, after a quote in it
+// (the first of two, or the closing one), after the closing one, after the carriage return that follows it.
+const FIELD_START = 0;
+const UNQUOTED = 1;
+const QUOTED = 2;
+const QUOTE_IN_QUOTES = 3;
+const CLOSED = 4;
+const CLOSED_BEFORE_LINE_END = 5;

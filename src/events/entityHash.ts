@@ -29,7 +29,13 @@ function multiply(timesHigh: number, timesLow: number): void {
  * @param name UTF-8 bytes; the hash is that of name[start, end)
  * @param out  u32[≥ at + 2], receives low word, high word
  */
-export function hashEntityBytes(name: Uint8Array, start: number, end: number, out: Uint32Array, at = 0): void {
+export function hashEntityBytes(
+  name: Uint8Array,
+  start: number,
+  end: number,
+  out: Uint32Array,
+  at = 0,
+): void {
   high = 0xcbf29ce4;
   low = 0x84222325;
   for (let i = start; i < end; i++) {

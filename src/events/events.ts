@@ -77,7 +77,8 @@ export class EntityDictionary {
     const mask = this.#slots.length - 1;
     for (let slot = low & mask; ; slot = (slot + 1) & mask) {
       const entity = this.#slots[slot];
-      if (entity < 0 || (this.#hashes[entity * 2] === low && this.#hashes[entity * 2 + 1] === high)) return slot;
+      if (entity < 0 || (this.#hashes[entity * 2] === low && this.#hashes[entity * 2 + 1] === high))
+        return slot;
     }
   }
 
@@ -89,7 +90,8 @@ export class EntityDictionary {
   }
 }
 
-const decoder = new TextDecoder();
+// A name may begin with the character that is a byte-order mark elsewhere.
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** A copy of the array with a new, larger length. */
 export function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T, length: number): T {

@@ -147,12 +147,20 @@ export class EventReader {
       return;
     }
     if (!isUtf8(bytes, starts[0], ends[0])) {
-      this.#bad(line, 'not UTF-8', 'expected UTF-8 text in field 1, got other bytes. Convert the file with iconv.');
+      this.#bad(
+        line,
+        'not UTF-8',
+        'expected UTF-8 text in field 1, got other bytes. Convert the file with iconv.',
+      );
       return;
     }
     if (!parsed) {
       const text = lossyText(bytes, starts[1], addressEnd);
-      this.#bad(line, 'no address', `expected an IP address in field 2, got ${quoted(text)}: ${explainBadAddress(text)}.`);
+      this.#bad(
+        line,
+        'no address',
+        `expected an IP address in field 2, got ${quoted(text)}: ${explainBadAddress(text)}.`,
+      );
       return;
     }
     event.time = Number.NaN;
@@ -161,8 +169,13 @@ export class EventReader {
       if (end > starts[2]) {
         event.time = parseTimeBytes(bytes, starts[2], end);
         if (Number.isNaN(event.time)) {
-          const text = quoted(lossyText(bytes, starts[2], end));
-          this.#bad(line, 'bad time', `expected ISO 8601 or Unix seconds in field 3, got ${text}.`);
+          const text = lossyText(bytes, starts[2], end);
+          const hint = /^\d{12,14}$/.test(text) ? ' These look like milliseconds: divide by 1000.' : '';
+          this.#bad(
+            line,
+            'bad time',
+            `expected ISO 8601 or Unix seconds in field 3, got ${quoted(text)}.${hint}`,
+          );
           return;
         }
       }
@@ -186,7 +199,9 @@ export class EventReader {
 
   #bad(line: number, reason: SkipReason, sentence: string): void {
     if (this.#options.onBadLine === 'error') {
-      throw new InputError(`${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`);
+      throw new InputError(
+        `${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`,
+      );
     }
     this.summary.skipped.set(reason, (this.summary.skipped.get(reason) ?? 0) + 1);
   }

@@ -1,5 +1,7 @@
 /** 9999-12-31T23:59:59Z: anything later is no time in seconds (more likely milliseconds). */
 const LATEST_SECONDS = 253_402_300_799;
+/** 0000-01-01T00:00:00Z: ISO 8601 has no earlier year without an agreement between writer and reader. */
+const EARLIEST_SECONDS = -62_167_219_200;
 
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/;
@@ -10,24 +12,35 @@ const ISO =
  */
 export function parseTime(text: string): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) {
-    const seconds = Number(text);
-    return Math.abs(seconds) <= LATEST_SECONDS ? seconds : Number.NaN;
+    return inRange(Number(text));
   }
   const match = ISO.exec(text);
   if (!match) return Number.NaN;
   const [year, month, day, hour, minute, second] = match.slice(1, 7).map((part) => Number(part ?? 0));
   if (hour > 23 || minute > 59 || second > 60) return Number.NaN;
-  const midnight = Date.UTC(year, month - 1, day);
-  const date = new Date(midnight);
+  const midnight = midnightSeconds(year, month, day);
+  const date = new Date(midnight * 1000);
   if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return Number.NaN;
   const fraction = match[7] ? Number(`0.${match[7]}`) : 0;
-  return midnight / 1000 + hour * 3600 + minute * 60 + second + fraction - zoneSeconds(match[8]);
+  return inRange(midnight + hour * 3600 + minute * 60 + second + fraction - zoneSeconds(match[8]));
 }
 
+function inRange(seconds: number): number {
+  return seconds >= EARLIEST_SECONDS && seconds < LATEST_SECONDS + 1 ? seconds : Number.NaN;
+}
+
+function midnightSeconds(year: number, month: number, day: number): number {
+  // Date.UTC takes the years 0 to 99 for 1900 to 1999; 400 years are a whole number of days.
+  return (Date.UTC(year + 400, month - 1, day) - 400 * 365.2425 * 86_400_000) / 1000;
+}
+
+/** NaN where the offset is none: hours to 23, minutes to 59 (RFC 3339, 5.6). */
 function zoneSeconds(zone: string | undefined): number {
   if (zone === undefined || zone === 'Z' || zone === 'z') return 0;
-  const minutes = Number(zone.slice(1, 3)) * 60 + Number(zone.slice(3).replace(':', '') || 0);
-  return (zone.startsWith('-') ? -60 : 60) * minutes;
+  const hours = Number(zone.slice(1, 3));
+  const minutes = Number(zone.slice(3).replace(':', '') || 0);
+  if (hours > 23 || minutes > 59) return Number.NaN;
+  return (zone.startsWith('-') ? -60 : 60) * (hours * 60 + minutes);
 }
 
 let cachedDay = -1;
@@ -47,18 +60,22 @@ export function parseTimeBytes(bytes: Uint8Array, start: number, end: number): n
       const key = (year * 16 + month) * 32 + day;
       if (key !== cachedDay) {
         cachedDay = key;
-        cachedDaySeconds = Date.UTC(year, month - 1, day) / 1000;
+        cachedDaySeconds = midnightSeconds(year, month, day);
       }
       return cachedDaySeconds + hour * 3600 + minute * 60 + second;
     }
   }
+  // No time needs more characters, and a long field must not cost more than one.
+  if (end - start > 64) return Number.NaN;
   let text = '';
-  for (let i = start; i < Math.min(end, start + 64); i++) text += String.fromCharCode(bytes[i]);
+  for (let i = start; i < end; i++) text += String.fromCharCode(bytes[i]);
   return parseTime(text);
 }
 
 function separators(bytes: Uint8Array, start: number): boolean {
-  return bytes[start + 4] === 45 && bytes[start + 7] === 45 && bytes[start + 13] === 58 && bytes[start + 16] === 58;
+  return (
+    bytes[start + 4] === 45 && bytes[start + 7] === 45 && bytes[start + 13] === 58 && bytes[start + 16] === 58
+  );
 }
 
 function digits(bytes: Uint8Array, start: number, count: number): number {

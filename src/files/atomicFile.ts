@@ -1,13 +1,25 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.ts';
 
-/** Files being written, to be removed where the process is told to stop. */
+/** Files and folders being written, to be removed where the process is told to stop. */
 const unfinished = new Set<string>();
 
 function removeUnfinished(): void {
-  for (const path of unfinished) rmSync(path, { force: true });
+  for (const path of unfinished) rmSync(path, { force: true, recursive: true });
   unfinished.clear();
 }
 
@@ -20,32 +32,51 @@ export function cleanUpOnSignals(): void {
   ] as const) {
     process.once(signal, () => {
       removeUnfinished();
-      process.stderr.write(`\nstopped by ${signal}: what was being written is removed, older files are whole\n`);
+      process.stderr.write(
+        `\nstopped by ${signal}: what was being written is removed, older files are whole\n`,
+      );
       process.exit(code);
     });
   }
 }
 
-/** A name beside `path` that nobody uses yet, removed on Ctrl-C until `forgetTemporary`. */
+/**
+ * A name beside `path` that nobody uses yet, removed on Ctrl-C until it is renamed or removed. For a device or a pipe the
+ * place beside is none for files: there it is a name among the temporary files.
+ */
 export function temporaryBeside(path: string): string {
-  const name = join(dirname(path), `.${basename(path)}.${process.pid}-${randomBytes(4).toString('hex')}.part`);
+  const target = targetOf(path);
+  const folder = target.isStream ? tmpdir() : dirname(target.path);
+  // Short, as a name that is just short enough for the file system must still work.
+  const start = basename(path).slice(0, 40);
+  const name = join(folder, `.${start}.${process.pid}-${randomBytes(4).toString('hex')}.part`);
   unfinished.add(name);
   return name;
 }
 
-/** Removes a file made under a name of `temporaryBeside`. */
+/** Removes a file or folder made under a name of `temporaryBeside`. */
 export function removeTemporary(path: string): void {
-  rmSync(path, { force: true });
+  rmSync(path, { force: true, recursive: true });
   unfinished.delete(path);
 }
 
-/** Gives a finished file its name, in one step; the file that had the name before is whole until then. */
+/**
+ * Gives a finished file its name, in one step; the file that had the name before is whole until then. A device or
+ * a pipe is not replaced: the content is written into it.
+ */
 export function renameTemporary(temporary: string, path: string): void {
   try {
-    const file = openSync(temporary, 'r+');
-    fsyncSync(file);
-    closeSync(file);
-    renameSync(temporary, path);
+    const target = targetOf(path);
+    if (target.isStream) {
+      pour(temporary, target.path);
+      rmSync(temporary);
+    } else {
+      if (target.mode !== undefined) chmodSync(temporary, target.mode);
+      flush(temporary, 'r+');
+      renameSync(temporary, target.path);
+      // The new name is safe from a power cut once the folder that holds it is on the disk.
+      flush(dirname(target.path), 'r');
+    }
   } catch (error) {
     removeTemporary(temporary);
     throw writeFailure(path, error);
@@ -53,31 +84,92 @@ export function renameTemporary(temporary: string, path: string): void {
   unfinished.delete(temporary);
 }
 
+interface Target {
+  /** links are followed, so that the file they lead to is replaced, not the link */
+  path: string;
+  isFolder: boolean;
+  /** device or pipe: takes bytes as they come */
+  isStream: boolean;
+  /** permissions of the file that has the name now */
+  mode?: number;
+}
+
+/** What a name stands for. One that cannot be looked at is taken for free: writing will tell what is wrong. */
+function targetOf(path: string): Target {
+  try {
+    const found = statSync(path);
+    const isFolder = found.isDirectory();
+    if (!found.isFile()) return { path, isFolder, isStream: !isFolder };
+    return { path: realpathSync(path), isFolder, isStream: false, mode: found.mode & 0o7777 };
+  } catch {
+    return { path, isFolder: false, isStream: false };
+  }
+}
+
+function flush(path: string, flags: string): void {
+  const file = openSync(path, flags);
+  try {
+    fsyncSync(file);
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Copies a file into a device or pipe. */
+function pour(from: string, into: string): void {
+  const source = openSync(from, 'r');
+  const sink = openSync(into, 'w');
+  try {
+    const bytes = new Uint8Array(1 << 20);
+    for (;;) {
+      const got = readSync(source, bytes);
+      if (got === 0) return;
+      writeWhole(sink, bytes.subarray(0, got));
+    }
+  } finally {
+    closeSync(source);
+    closeSync(sink);
+  }
+}
+
+function writeWhole(file: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+}
+
 /**
  * A file that appears under its name only when it is complete: it is written beside and renamed. Where
- * writing fails or the process ends, whatever had the name before is untouched.
+ * writing fails or the process ends, whatever had the name before is untouched. Where the name is that of a device
+ * or a pipe, the bytes go straight into it.
  */
 export class AtomicFile {
   readonly path: string;
-  readonly #temporary: string;
+  /** undefined for a device or a pipe */
+  readonly #temporary: string | undefined;
   readonly #file: number;
   #open = true;
   sizeBytes = 0;
 
+  /** @throws InputError where the name cannot be written, before any work is done for it */
   constructor(path: string) {
     this.path = path;
-    this.#temporary = temporaryBeside(path);
+    const target = targetOf(path);
+    if (target.isFolder) throw writeFailure(path, { code: 'EISDIR' });
     try {
-      this.#file = openSync(this.#temporary, 'wx', 0o644);
+      if (target.isStream) {
+        this.#file = openSync(path, 'w');
+      } else {
+        this.#temporary = temporaryBeside(path);
+        this.#file = openSync(this.#temporary, 'wx', 0o644);
+      }
     } catch (error) {
-      unfinished.delete(this.#temporary);
+      if (this.#temporary !== undefined) unfinished.delete(this.#temporary);
       throw writeFailure(path, error);
     }
   }
 
   write(bytes: Uint8Array): void {
     try {
-      for (let at = 0; at < bytes.length; ) at += writeSync(this.#file, bytes, at);
+      writeWhole(this.#file, bytes);
     } catch (error) {
       this.abandon();
       throw writeFailure(this.path, error);
@@ -88,8 +180,14 @@ export class AtomicFile {
   /** Makes the file appear under its name. */
   commit(): void {
     this.#open = false;
-    closeSync(this.#file);
-    renameTemporary(this.#temporary, this.path);
+    try {
+      closeSync(this.#file);
+    } catch (error) {
+      // Some file systems tell only now that the disk is full.
+      if (this.#temporary !== undefined) removeTemporary(this.#temporary);
+      throw writeFailure(this.path, error);
+    }
+    if (this.#temporary !== undefined) renameTemporary(this.#temporary, this.path);
   }
 
   /** Removes what was written; does nothing after `commit`. */
@@ -97,7 +195,7 @@ export class AtomicFile {
     if (!this.#open) return;
     this.#open = false;
     closeSync(this.#file);
-    removeTemporary(this.#temporary);
+    if (this.#temporary !== undefined) removeTemporary(this.#temporary);
   }
 }
 
@@ -113,16 +211,30 @@ export function writeFailure(path: string, error: unknown): Error {
   const code = (error as NodeJS.ErrnoException).code;
   const folder = dirname(path);
   switch (code) {
+    case 'EFBIG':
+      return new InputError(
+        `${path}: cannot be written, files here may not grow this large (ulimit -f, or the limit of the file system).`,
+      );
+    case 'ENAMETOOLONG':
+      return new InputError(`${path}: cannot be written, the name is too long. Choose a shorter one.`);
+    case 'EPIPE':
+      return new InputError(`${path}: cannot be written, its reader went away before the end.`);
     case 'ENOENT':
     case 'ENOTDIR':
-      return new InputError(`${path}: cannot be written, there is no folder ${folder}. Create it with "mkdir -p ${folder}".`);
+      return new InputError(
+        `${path}: cannot be written, there is no folder ${folder}. Create it with "mkdir -p ${folder}".`,
+      );
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':
-      return new InputError(`${path}: cannot be written, no permission in ${folder}. Choose another place, or change the permissions.`);
+      return new InputError(
+        `${path}: cannot be written, no permission in ${folder}. Choose another place, or change the permissions.`,
+      );
     case 'ENOSPC':
     case 'EDQUOT':
-      return new InputError(`${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; nothing was changed.`);
+      return new InputError(
+        `${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; nothing was changed.`,
+      );
     case 'EISDIR':
     case 'ENOTEMPTY':
       return new InputError(`${path}: cannot be written, it is a folder. Name a file.`);

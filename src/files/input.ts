@@ -1,5 +1,5 @@
-import { createReadStream, openSync, readSync, closeSync, statSync, readFileSync } from 'node:fs';
-import type { Readable } from 'node:stream';
+import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs';
+import { pipeline, Readable } from 'node:stream';
 import { createGunzip, constants as zlib } from 'node:zlib';
 import { InputError } from '../errors.ts';
 
@@ -15,14 +15,22 @@ export function readFailure(path: string, error: unknown): Error {
   switch (code) {
     case 'ENOENT':
     case 'ENOTDIR':
-      return new InputError(`${name}: there is no such file. Check the name, or the folder that the command runs in.`);
+      return new InputError(
+        `${name}: there is no such file. Check the name, or the folder that the command runs in.`,
+      );
     case 'EACCES':
     case 'EPERM':
-      return new InputError(`${name}: no permission to read it. Change its permissions, or run as its owner.`);
+      return new InputError(
+        `${name}: no permission to read it. Change its permissions, or run as its owner.`,
+      );
     case 'EISDIR':
-      return new InputError(`${name}: is a folder, expected a file. Name the files in it, e.g. ${name}/*.csv.`);
+      return new InputError(
+        `${name}: is a folder, expected a file. Name the files in it, e.g. ${name}/*.csv.`,
+      );
     case 'Z_BUF_ERROR':
-      return new InputError(`${name}: the gzip data ends in the middle (truncated file). Copy or download it again.`);
+      return new InputError(
+        `${name}: the gzip data ends in the middle (truncated file). Copy or download it again.`,
+      );
     case 'Z_DATA_ERROR':
       return new InputError(`${name}: the gzip data is damaged (${message}). Copy or download it again.`);
     default:
@@ -33,6 +41,7 @@ export function readFailure(path: string, error: unknown): Error {
 /**
  * The bytes of a file, or of standard input for `-`; gzip is recognised by its first two bytes, not by its name.
  * @param onCompressedBytes told how many bytes of the file itself were read, for progress
+ * @throws InputError where the file cannot be read, or is gzip that is damaged or cut short
  */
 export async function* readChunks(
   path: string,
@@ -40,43 +49,42 @@ export async function* readChunks(
 ): AsyncGenerator<Uint8Array> {
   const source: Readable = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 });
   try {
-    let first = true;
-    let gunzip: ReturnType<typeof createGunzip> | undefined;
-    let held: Buffer | undefined;
-    const chunks = source[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
-    const counted = async function* () {
-      if (held) yield held;
-      for (;;) {
-        const { done, value } = await chunks.next();
-        if (done) return;
-        onCompressedBytes(value.length);
-        yield value;
-      }
-    };
-    while (first) {
+    const chunks = countedChunks(source, onCompressedBytes);
+    // The first two bytes may come one by one.
+    let head = Buffer.alloc(0);
+    while (head.length < 2) {
       const { done, value } = await chunks.next();
-      if (done) {
-        if (held) yield held;
-        return;
-      }
-      onCompressedBytes(value.length);
-      held = held ? Buffer.concat([held, value]) : value;
-      if (held.length >= 2) first = false;
+      if (done) break;
+      head = Buffer.concat([head, value]);
     }
-    if (held![0] === 0x1f && held![1] === 0x8b) {
-      gunzip = createGunzip({ chunkSize: 1 << 18, finishFlush: zlib.Z_FINISH });
-      const input = counted();
-      const { Readable: ReadableStream, pipeline } = await import('node:stream');
-      pipeline(ReadableStream.from(input), gunzip, () => {});
+    if (head[0] === 0x1f && head[1] === 0x8b) {
+      const gunzip = createGunzip({ chunkSize: 1 << 18, finishFlush: zlib.Z_FINISH });
+      // Errors of either end reach the loop over `gunzip`.
+      pipeline(Readable.from(joined(head, chunks)), gunzip, () => {});
       yield* gunzip as AsyncIterable<Uint8Array>;
     } else {
-      yield* counted();
+      yield* joined(head, chunks);
     }
   } catch (error) {
     throw readFailure(path, error);
   } finally {
     if (path !== '-') source.destroy();
   }
+}
+
+async function* countedChunks(
+  source: AsyncIterable<Buffer>,
+  onBytes: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const chunk of source) {
+    onBytes(chunk.length);
+    yield chunk;
+  }
+}
+
+async function* joined(head: Buffer, rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+  if (head.length > 0) yield head;
+  yield* rest;
 }
 
 /** Size of a file in bytes, 0 for standard input and pipes. */
@@ -98,15 +106,17 @@ export function readWholeFile(path: string): Uint8Array {
     const bytes = new Uint8Array(size);
     const file = openSync(path, 'r');
     try {
-      for (let at = 0; at < size; ) {
+      let at = 0;
+      while (at < size) {
         const got = readSync(file, bytes, at, Math.min(1 << 30, size - at), at);
+        // Somebody is shortening the file meanwhile.
         if (got === 0) break;
         at += got;
       }
+      return bytes.subarray(0, at);
     } finally {
       closeSync(file);
     }
-    return bytes;
   } catch (error) {
     throw readFailure(path, error);
   }

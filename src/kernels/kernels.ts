@@ -118,7 +118,14 @@ export interface Kernels {
    * @param input   f32[A × D]
    * @param out     f32[A × D], rows [from, to) are overwritten
    */
-  denseForward(weights: Floats, dimension: number, input: Floats, out: Floats, from: number, to: number): void;
+  denseForward(
+    weights: Floats,
+    dimension: number,
+    input: Floats,
+    out: Floats,
+    from: number,
+    to: number,
+  ): void;
 
   /**
    * Backward pass of `denseForward`: dInput = dOut + Wᵀ·δ and dWeights += δ ⊗ in, δ = dOut where W·in + bias > 0.

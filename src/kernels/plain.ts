@@ -1,6 +1,6 @@
 import {
-  FULL_STEPS,
   type Floats,
+  FULL_STEPS,
   type Kernels,
   type Lists,
   MOMENT_DECAY,
@@ -132,7 +132,14 @@ export const plainKernels: Kernels = {
     }
   },
 
-  denseForward(weights: Floats, dimension: number, input: Floats, out: Floats, from: number, to: number): void {
+  denseForward(
+    weights: Floats,
+    dimension: number,
+    input: Floats,
+    out: Floats,
+    from: number,
+    to: number,
+  ): void {
     const bias = dimension * dimension;
     for (let a = from; a < to; a++) {
       const at = a * dimension;

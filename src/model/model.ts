@@ -4,7 +4,7 @@ import { hashEntity, hashModulo } from '../events/entityHash.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { Network, type Weights } from '../neural/network.ts';
-import { SeenEntities } from './seenEntities.ts';
+import type { SeenEntities } from './seenEntities.ts';
 
 /** What is known of one finished pass over the training data. */
 export interface EpochRecord {
@@ -92,7 +92,9 @@ export class Model {
   score(entity: string, address: string, threshold?: number): Score {
     const words = parseAddress(address);
     if (!words) {
-      throw new InputError(`score: expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`);
+      throw new InputError(
+        `score: expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`,
+      );
     }
     const [low, high] = hashEntity(entity);
     const dotProduct = this.dotProduct(low, high, words);

@@ -149,7 +149,9 @@ export function readModel(bytes: Uint8Array, name: string, kernels: Kernels): Mo
   const { card, sections } = readHeader(bytes, name);
   const wanted = layout(card);
   if (sections.length !== wanted.length) {
-    throw new InputError(`${name}: expected ${wanted.length} sections, the header lists ${sections.length}. Train the model again.`);
+    throw new InputError(
+      `${name}: expected ${wanted.length} sections, the header lists ${sections.length}. Train the model again.`,
+    );
   }
   let end = 0;
   for (const [i, [wantedName, type, shape]] of wanted.entries()) {
@@ -160,20 +162,28 @@ export function readModel(bytes: Uint8Array, name: string, kernels: Kernels): Mo
       );
     }
     if (section.offset % ALIGNMENT !== 0 || section.offset < end) {
-      throw new InputError(`${name}: section ${section.name} starts at byte ${section.offset}, where it cannot. Train the model again.`);
+      throw new InputError(
+        `${name}: section ${section.name} starts at byte ${section.offset}, where it cannot. Train the model again.`,
+      );
     }
     end = section.offset + elements(shape) * TYPES[type].BYTES_PER_ELEMENT;
   }
   const expectedBytes = aligned(end) + DIGEST_BYTES;
   if (bytes.length < expectedBytes) {
-    throw new InputError(`${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.length}. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.length}. Copy it again, or retrain.`,
+    );
   }
   if (bytes.length > expectedBytes) {
-    throw new InputError(`${name}: has ${bytes.length - expectedBytes} bytes too many: expected ${expectedBytes}, got ${bytes.length}. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: has ${bytes.length - expectedBytes} bytes too many: expected ${expectedBytes}, got ${bytes.length}. Copy it again, or retrain.`,
+    );
   }
   const digest = createHash('sha256').update(bytes.subarray(0, -DIGEST_BYTES)).digest();
   if (Buffer.compare(digest, bytes.subarray(-DIGEST_BYTES)) !== 0) {
-    throw new InputError(`${name}: its checksum does not match its content: the file was changed or damaged. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: its checksum does not match its content: the file was changed or damaged. Copy it again, or retrain.`,
+    );
   }
   // Views need alignment in memory too.
   const base = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
@@ -194,24 +204,31 @@ export function readModel(bytes: Uint8Array, name: string, kernels: Kernels): Mo
       high: column<Uint32Array>('prefix_high'),
       low: column<Uint32Array>('prefix_low'),
     }),
-    layers: Array.from({ length: numIpEncoderLayers }, (_, l) => layers.subarray(l * layerSize, (l + 1) * layerSize)),
+    layers: Array.from({ length: numIpEncoderLayers }, (_, l) =>
+      layers.subarray(l * layerSize, (l + 1) * layerSize),
+    ),
   };
   return new Model(card, weights, new SeenEntities(column<Uint32Array>('seen_entities')), kernels);
 }
 
 function readHeader(bytes: Uint8Array, name: string): { card: ModelCard; sections: Section[] } {
-  if (bytes.length === 0) throw new InputError(`${name}: is empty, expected a model. Train one: ip-insights train.`);
+  if (bytes.length === 0)
+    throw new InputError(`${name}: is empty, expected a model. Train one: ip-insights train.`);
   if (MAGIC.some((byte, i) => bytes[i] !== byte)) {
     const what = bytes[0] === 0x1f && bytes[1] === 0x8b ? ' It is gzip: unpack it first.' : '';
     throw new InputError(`${name}: is not an ip-insights model: it does not start with "IPINSGHT".${what}`);
   }
   if (bytes.length < PREAMBLE_BYTES) {
-    throw new InputError(`${name}: is cut short inside its first ${PREAMBLE_BYTES} bytes. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: is cut short inside its first ${PREAMBLE_BYTES} bytes. Copy it again, or retrain.`,
+    );
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const version = view.getUint32(8, true);
   if (version !== VERSION) {
-    throw new InputError(`${name}: written as v${version}, this build reads v${VERSION}. ${version > VERSION ? 'Upgrade, or retrain.' : 'Retrain.'}`);
+    throw new InputError(
+      `${name}: written as v${version}, this build reads v${VERSION}. ${version > VERSION ? 'Upgrade, or retrain.' : 'Retrain.'}`,
+    );
   }
   const headerBytes = view.getUint32(12, true);
   if (bytes.length < PREAMBLE_BYTES + headerBytes) {
@@ -224,12 +241,16 @@ function readHeader(bytes: Uint8Array, name: string): { card: ModelCard; section
     );
     json = JSON.parse(text);
   } catch {
-    throw new InputError(`${name}: its header is not JSON: the file was changed or damaged. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: its header is not JSON: the file was changed or damaged. Copy it again, or retrain.`,
+    );
   }
   const parsed = headerSchema.safeParse(json);
   if (!parsed.success) {
     const { path, message } = parsed.error.issues[0];
-    throw new InputError(`${name}: its header is not one of a model: ${path.join('.')}: ${message}. Copy it again, or retrain.`);
+    throw new InputError(
+      `${name}: its header is not one of a model: ${path.join('.')}: ${message}. Copy it again, or retrain.`,
+    );
   }
   return parsed.data;
 }

@@ -10,9 +10,9 @@ import { Network } from '../neural/network.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
 import { type EpochProgress, Trainer } from '../neural/train.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
 import { version } from '../version.ts';
 import { type EpochRecord, Model, type ModelCard } from './model.ts';
-import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
 import { SeenEntities } from './seenEntities.ts';
 
 export interface TrainOptions {
@@ -78,7 +78,9 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
   return new Model(card, trainer.weights, seen, kernels);
 }
 
-function describe(events: Events): Pick<ModelCard['data'], 'events' | 'ipv4Events' | 'ipv6Events' | 'firstTime' | 'lastTime'> {
+function describe(
+  events: Events,
+): Pick<ModelCard['data'], 'events' | 'ipv4Events' | 'ipv6Events' | 'firstTime' | 'lastTime'> {
   let ipv4Events = 0;
   let firstTime = Number.POSITIVE_INFINITY;
   let lastTime = Number.NEGATIVE_INFINITY;
@@ -111,7 +113,10 @@ function discriminatorAuc(network: Network, validation: Events, h: Hyperparamete
     const [low, high] = entities.hashOf(entity[i]);
     const row = hashModulo(low, high, h.numEntityVectors);
     honest[i] = -network.dotProduct(row, addresses, i);
-    drawn[i] = -network.dotProduct(row, randomAddress(isIpv4(addresses, i), random, network.weights.prefixes));
+    drawn[i] = -network.dotProduct(
+      row,
+      randomAddress(isIpv4(addresses, i), random, network.weights.prefixes),
+    );
   }
   return areaUnderCurve(rankScores(honest, drawn));
 }

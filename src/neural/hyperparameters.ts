@@ -43,7 +43,15 @@ const rule = (
   kind: 'integer' | 'real',
   standard: number | undefined,
   meaning: string,
-): HyperparameterRule => ({ name, awsName, minimum, maximum, integer: kind === 'integer', standard, meaning });
+): HyperparameterRule => ({
+  name,
+  awsName,
+  minimum,
+  maximum,
+  integer: kind === 'integer',
+  standard,
+  meaning,
+});
 
 /** Ranges and defaults of AWS's developer guide; where ours differ, docs/decisions/0003 says why. */
 export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
@@ -57,7 +65,14 @@ export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
   ),
   rule('vectorDim', 'vector_dim', [4, 4096], 'integer', 128, 'size of the entity and address vectors'),
   rule('epochs', 'epochs', [1, Number.MAX_SAFE_INTEGER], 'integer', 10, 'passes over the training data'),
-  rule('learningRate', 'learning_rate', [1e-6, 10], 'real', 0.001, 'step of the optimiser (Adam, sparse rows)'),
+  rule(
+    'learningRate',
+    'learning_rate',
+    [1e-6, 10],
+    'real',
+    0.001,
+    'step of the optimiser (Adam, sparse rows)',
+  ),
   rule('miniBatchSize', 'mini_batch_size', [1, 500_000], 'integer', 10_000, 'observed pairs of a mini-batch'),
   rule(
     'numIpEncoderLayers',
@@ -107,7 +122,8 @@ export function parseNumber(
 ): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);
   if (!(value >= minimum && value <= maximum) || (integer && !Number.isInteger(value))) {
-    const upTo = maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
+    const upTo =
+      maximum === Number.MAX_SAFE_INTEGER ? `of at least ${minimum}` : `from ${minimum} to ${maximum}`;
     throw new UsageError(`${what}: expected ${integer ? 'an integer' : 'a number'} ${upTo}, got ${text}.`);
   }
   return value;

@@ -20,7 +20,12 @@ export function entityRow(name: string, numEntityVectors: number): number {
 }
 
 /** Appends the rows that an address is the sum of, narrow to wide; returns the new length. */
-export function appendChain(prefixes: PrefixTable, deepest: number, out: Uint32Array, length: number): number {
+export function appendChain(
+  prefixes: PrefixTable,
+  deepest: number,
+  out: Uint32Array,
+  length: number,
+): number {
   for (let row = deepest; row !== NO_ROW; row = prefixes.parent[row]) out[length++] = row;
   return length;
 }

@@ -74,7 +74,11 @@ export class PrefixTable {
       const level = rows.level[row];
       if (level === 0 || level === V6_LEVEL) continue;
       const length = LEVEL_LENGTHS[level - 1];
-      this.parent[row] = this.#find(level - 1, cutHigh(rows.high[row], length), cutLow(rows.low[row], length));
+      this.parent[row] = this.#find(
+        level - 1,
+        cutHigh(rows.high[row], length),
+        cutLow(rows.low[row], length),
+      );
     }
     const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
     this.#ipv6Providers = [
@@ -114,7 +118,8 @@ export class PrefixTable {
   /** @returns the deepest row that holds the address, or NO_ROW */
   find(words: AddressWords, index = 0): number {
     const at = index * 4;
-    if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_WORD_2) return this.findIpv4(words[at + 3]);
+    if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_WORD_2)
+      return this.findIpv4(words[at + 3]);
     return this.#deepest(V6_LEVEL, LEVELS - 1, NO_ROW, words[at], words[at + 1]);
   }
 
@@ -170,7 +175,8 @@ function frequentPrefixes(
   let used = 0;
   const place = (high: number, low: number): number => {
     let slot = slotHash(level, high, low) & (size - 1);
-    while (slotCount[slot] !== 0 && (slotHigh[slot] !== high || slotLow[slot] !== low)) slot = (slot + 1) & (size - 1);
+    while (slotCount[slot] !== 0 && (slotHigh[slot] !== high || slotLow[slot] !== low))
+      slot = (slot + 1) & (size - 1);
     return slot;
   };
   const add = (high: number, low: number, times: number): void => {

@@ -30,10 +30,17 @@ interface RowState {
   steps: Uint32Array;
 }
 
-const rowState = (rows: number): RowState => ({ moment: new Float32Array(rows), steps: new Uint32Array(rows) });
+const rowState = (rows: number): RowState => ({
+  moment: new Float32Array(rows),
+  steps: new Uint32Array(rows),
+});
 
 /** The rows of the tables that each event trains. */
-export function trainingPairs(events: Events, prefixes: PrefixTable, numEntityVectors: number): TrainingPairs {
+export function trainingPairs(
+  events: Events,
+  prefixes: PrefixTable,
+  numEntityVectors: number,
+): TrainingPairs {
   const { count, entities, entity, addresses } = events;
   const rowOf = new Uint32Array(entities.count);
   for (let e = 0; e < entities.count; e++) {
@@ -100,7 +107,10 @@ export class Trainer {
     this.#dEncoded = [new Float32Array(A * D), new Float32Array(h.numIpEncoderLayers > 0 ? A * D : 0)];
     this.#dLayer = new Float32Array(h.numIpEncoderLayers > 0 ? (D + 1) * D : 0);
     const rows = Uint32Array.from({ length: D + 1 }, (_, i) => i);
-    this.#layerRows = { rows, lists: { starts: Uint32Array.from({ length: D + 2 }, (_, i) => i), members: rows } };
+    this.#layerRows = {
+      rows,
+      lists: { starts: Uint32Array.from({ length: D + 2 }, (_, i) => i), members: rows },
+    };
   }
 
   /** Mini-batches of an epoch. */
@@ -158,10 +168,21 @@ export class Trainer {
     const { size: B, addressCount: A, pairs } = batch;
     const encoded = this.#encoded;
     kernels.sumRows(prefixVectors, D, batch.rowsOf, encoded[0], 0, A);
-    for (const [l, layer] of layers.entries()) kernels.denseForward(layer, D, encoded[l], encoded[l + 1], 0, A);
+    for (const [l, layer] of layers.entries())
+      kernels.denseForward(layer, D, encoded[l], encoded[l + 1], 0, A);
     const top = encoded[layers.length];
     const error = this.#error;
-    const totals = kernels.pairErrors(entityVectors, D, batch.entityRow, top, pairs, this.#dEntity, error, 0, B);
+    const totals = kernels.pairErrors(
+      entityVectors,
+      D,
+      batch.entityRow,
+      top,
+      pairs,
+      this.#dEntity,
+      error,
+      0,
+      B,
+    );
     let [dTop, dNext] = this.#dEncoded;
     kernels.encodedGradients(entityVectors, D, batch.entityRow, pairs, batch.pairsOf, error, dTop, 0, A);
     for (let l = layers.length - 1; l >= 0; l--) {

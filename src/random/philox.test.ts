@@ -22,7 +22,8 @@ test('blocks are those of the published known-answer table', () => {
 });
 
 test('a stream depends on seed, purpose and index, and on nothing else', () => {
-  const first = (seed: number, purpose: number, index: number) => new RandomStream(seed, purpose, index).u32();
+  const first = (seed: number, purpose: number, index: number) =>
+    new RandomStream(seed, purpose, index).u32();
   const words = [
     first(1, 1, 0),
     first(2, 1, 0),
@@ -55,6 +56,9 @@ test('moments of the distributions are theirs, within five standard errors', () 
 
 test('a permutation holds every number once', () => {
   const order = permutation(1000, new RandomStream(5, PURPOSE.epochOrder));
-  assert.deepEqual([...order].sort((a, b) => a - b), [...Array(1000).keys()]);
+  assert.deepEqual(
+    [...order].sort((a, b) => a - b),
+    [...Array(1000).keys()],
+  );
   assert.notDeepEqual([...order], [...Array(1000).keys()]);
 });

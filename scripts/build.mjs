@@ -1,0 +1,44 @@
+// Compiles src/ and test/ into dist/. What was compiled from a source that is gone is removed first: a deleted
+// test would otherwise go on being run, and a deleted module go on being imported.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const PROJECTS = [
+  { config: 'tsconfig.json', sources: 'src', compiled: 'dist', info: 'dist/.tsbuildinfo' },
+  { config: 'test/tsconfig.json', sources: 'test', compiled: 'dist/test', info: 'dist/test/.tsbuildinfo' },
+];
+const OUTPUT = /(\.js|\.js\.map|\.d\.ts)$/;
+
+for (const { config, sources, compiled, info } of PROJECTS) {
+  const outputs = filesIn(compiled).filter((file) => compiled !== 'dist' || !file.startsWith('test/'));
+  for (const file of outputs) {
+    if (!OUTPUT.test(file) || existsSync(join(root, sources, file.replace(OUTPUT, '.ts')))) continue;
+    rmSync(join(root, compiled, file));
+  }
+  // The compiler trusts its notes: where an output is missing, they must go too.
+  const whole = filesIn(sources).every(
+    (file) => !file.endsWith('.ts') || existsSync(join(root, compiled, file.replace(/\.ts$/, '.js'))),
+  );
+  if (!whole) rmSync(join(root, info), { force: true });
+  const compiler = join(root, 'node_modules/typescript/bin/tsc');
+  // Findings go to stderr: the command that is set up may have data on stdout.
+  const { status } = spawnSync(process.execPath, [compiler, '-p', join(root, config)], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (status !== 0) {
+    console.error(`build: ${config} does not compile; the lines above say where.`);
+    process.exit(1);
+  }
+}
+
+/** Paths of all files below a folder, relative to it. */
+function filesIn(folder) {
+  if (!existsSync(join(root, folder))) return [];
+  return readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name).slice(join(root, folder).length + 1));
+}

@@ -1,0 +1,44 @@
+// The programs that tests run and npm does not carry. On Debian and its kin they are installed; elsewhere, or
+// without the right to, this says what to do.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+/** Debian package, the file by which it is recognised, and what needs it. */
+const NEEDED = [
+  { name: 'chromium', file: '/usr/bin/chromium', reason: 'the report is tested in a real browser' },
+];
+
+const missing = NEEDED.filter(({ file }) => !existsSync(file));
+if (missing.length > 0) install(missing);
+
+function install(packages) {
+  const names = packages.map(({ name }) => name);
+  const reasons = packages.map(({ name, file, reason }) => `${name} (${reason}; expected as ${file})`);
+  const byHand = `apt-get update && apt-get install --no-install-recommends ${names.join(' ')}`;
+  if (!existsSync('/usr/bin/apt-get')) {
+    fail(
+      `this is not Debian: install ${reasons.join(', ')} by the means of this system, then run this again.`,
+    );
+  }
+  const asRoot = process.getuid() === 0 ? [] : ['sudo', '-n'];
+  if (asRoot.length > 0 && spawnSync('sudo', ['-n', 'true'], { stdio: 'ignore' }).status !== 0) {
+    fail(`missing: ${reasons.join(', ')}. Run as root: ${byHand}`);
+  }
+  console.error(`setup: installing ${reasons.join(', ')}`);
+  for (const args of [
+    ['update', '-qq'],
+    ['install', '-y', '-qq', '--no-install-recommends', ...names],
+  ]) {
+    const command = [...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...args];
+    if (spawnSync(command[0], command.slice(1), { stdio: ['ignore', 2, 2] }).status !== 0) {
+      fail(`"apt-get ${args.join(' ')}" failed; the lines above say why. By hand, as root: ${byHand}`);
+    }
+  }
+  const still = packages.filter(({ file }) => !existsSync(file));
+  if (still.length > 0) fail(`installed, yet not found: ${still.map(({ file }) => file).join(', ')}.`);
+}
+
+function fail(sentence) {
+  console.error(`setup: ${sentence}`);
+  process.exit(1);
+}

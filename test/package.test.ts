@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { version } from 'ip-insights';
+
+const ROOT = join(import.meta.dirname, '../..');
+const read = (file: string) => readFileSync(join(ROOT, file), 'utf8');
+const manifest = JSON.parse(read('package.json'));
+
+test('the version in package.json is the one that the code knows', () => {
+  assert.equal(version, manifest.version);
+});
+
+test('the lock file names no download addresses, so that any registry serves it', () => {
+  assert.doesNotMatch(read('package-lock.json'), /"resolved"/);
+});
+
+test('the lock file belongs to package.json', () => {
+  const { packages } = JSON.parse(read('package-lock.json'));
+  const { version, dependencies, devDependencies } = packages[''];
+  assert.deepEqual(
+    [version, dependencies, devDependencies],
+    [manifest.version, manifest.dependencies, manifest.devDependencies],
+  );
+});
+
+test('versions of dependencies are exact', () => {
+  const ranges = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
+    ([, wanted]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(String(wanted)),
+  );
+  assert.deepEqual(ranges, []);
+});
+
+test('the entries of the package exist once it is built', () => {
+  const { types, default: entry } = manifest.exports['.'];
+  for (const file of [types, entry, ...Object.values<string>(manifest.bin)])
+    assert.ok(existsSync(join(ROOT, file)), file);
+});

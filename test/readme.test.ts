@@ -1,0 +1,141 @@
+/**
+ * Every code block of README.md and docs/ runs. Each document has an empty folder of its own, in which its blocks
+ * run from top to bottom, each finding what those before have left. What stands after the fence decides:
+ *
+ *   sh            run by bash, which must end with 0; `ip-insights` is the command of this checkout
+ *   sh exit=1     the same, and must end with that code
+ *   sh setup      commands such as `npm test`, which would run this very test: their npm scripts must exist
+ *   ts            type-checked and run; `import … from 'ip-insights'` is this checkout; top-level await works
+ *   output        what the block before printed to standard output; `…` stands for anything, line ends too
+ *   text json jsonl csv mermaid html    shown, neither run nor compared
+ *
+ * A fence without any of these fails, and so does an indented block that begins with a command.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { test } from 'node:test';
+import { type Block, blocksOf, DOCUMENTS, ROOT, readDocument } from './markdown.ts';
+
+const SHOWN = ['text', 'json', 'jsonl', 'csv', 'mermaid', 'html'];
+const scripts: Record<string, string> = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
+
+/** A folder with the package installed by links, as in a project of a user. */
+function userFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'ip-insights-readme-'));
+  const modules = join(folder, 'node_modules');
+  mkdirSync(join(modules, '.bin'), { recursive: true });
+  symlinkSync(ROOT, join(modules, 'ip-insights'));
+  symlinkSync(join(ROOT, 'node_modules/@types'), join(modules, '@types'));
+  const command = join(modules, '.bin/ip-insights');
+  writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${ROOT}/dist/cli/main.js' "$@"\n`);
+  chmodSync(command, 0o755);
+  writeFileSync(join(folder, 'package.json'), '{ "type": "module" }\n');
+  return folder;
+}
+
+interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+function run(folder: string, command: string, args: string[]): Outcome {
+  const path = [join(folder, 'node_modules/.bin'), join(process.execPath, '..'), process.env.PATH].join(
+    delimiter,
+  );
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, PATH: path, NO_COLOR: '1', NODE_OPTIONS: '' },
+    maxBuffer: 1 << 28,
+    timeout: 300_000,
+  });
+  if (error) throw error;
+  return { status, stdout, stderr };
+}
+
+/** Compiles all TypeScript blocks at once; a block at line 12 becomes line12.js. */
+function compile(folder: string, blocks: Block[]): void {
+  for (const { code, line } of blocks) writeFileSync(join(folder, `line${line}.ts`), `${code}export {};\n`);
+  const options = [
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--strict',
+    '--types',
+    'node',
+    '--skipLibCheck',
+  ];
+  const files = blocks.map(({ line }) => `line${line}.ts`);
+  const { status, stdout } = run(folder, process.execPath, [
+    join(ROOT, 'node_modules/typescript/bin/tsc'),
+    ...options,
+    ...files,
+  ]);
+  assert.equal(status, 0, stdout);
+}
+
+function runBlock(folder: string, { language, marks, code, line }: Block): Outcome {
+  const outcome =
+    language === 'ts'
+      ? run(folder, process.execPath, [`line${line}.js`])
+      : run(folder, 'bash', ['-euo', 'pipefail', '-c', code]);
+  const expected = Number(marks.find((mark) => mark.startsWith('exit='))?.slice(5) ?? 0);
+  assert.equal(outcome.status, expected, `line ${line}:\n${code}\n${outcome.stdout}${outcome.stderr}`);
+  return outcome;
+}
+
+function checkOutput({ code, line }: Block, before: Outcome | undefined): void {
+  assert.ok(before, `line ${line}: output of what? No block runs before it`);
+  const pattern = code
+    .trimEnd()
+    .split('…')
+    .map((part) => part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    .join('[\\s\\S]*');
+  assert.match(
+    before.stdout.trimEnd(),
+    new RegExp(`^${pattern}$`),
+    `line ${line}: the output is another one`,
+  );
+}
+
+function checkScripts({ code, line }: Block): void {
+  const names = [...code.matchAll(/^\s*npm (?:run )?([\w:-]+)/gm)].map((match) => match[1]);
+  assert.ok(names.length > 0, `line ${line}: expected npm commands`);
+  for (const name of names) assert.ok(name in scripts, `line ${line}: package.json has no script "${name}"`);
+}
+
+for (const document of DOCUMENTS) {
+  const text = readDocument(document);
+  const blocks = blocksOf(text);
+
+  test(`${document}: every code block says what it is`, () => {
+    for (const { language, line } of blocks) {
+      assert.ok(['sh', 'ts', 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
+    }
+    const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl) /m.exec(text);
+    assert.equal(command, null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
+  });
+
+  if (blocks.some(({ language }) => language === 'sh' || language === 'ts')) {
+    test(`${document}: every code block runs`, () => {
+      const folder = userFolder();
+      try {
+        const typescript = blocks.filter(({ language }) => language === 'ts');
+        if (typescript.length > 0) compile(folder, typescript);
+        let before: Outcome | undefined;
+        for (const block of blocks) {
+          if (block.language === 'output') checkOutput(block, before);
+          else if (block.marks.includes('setup')) checkScripts(block);
+          else if (!SHOWN.includes(block.language)) before = runBlock(folder, block);
+        }
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
+    });
+  }
+}
