@@ -3,11 +3,11 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'n
 import { basename, dirname, join } from 'node:path';
 import { InputError } from '../errors.ts';
 
-/** Files being written, to be removed where the process is told to stop. */
+/** Files and folders being written, to be removed where the process is told to stop. */
 const unfinished = new Set<string>();
 
 function removeUnfinished(): void {
-  for (const path of unfinished) rmSync(path, { force: true });
+  for (const path of unfinished) rmSync(path, { force: true, recursive: true });
   unfinished.clear();
 }
 
@@ -33,9 +33,9 @@ export function temporaryBeside(path: string): string {
   return name;
 }
 
-/** Removes a file made under a name of `temporaryBeside`. */
+/** Removes a file or folder made under a name of `temporaryBeside`. */
 export function removeTemporary(path: string): void {
-  rmSync(path, { force: true });
+  rmSync(path, { force: true, recursive: true });
   unfinished.delete(path);
 }
 
