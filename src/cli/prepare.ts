@@ -85,13 +85,13 @@ async function run(inputs: string[], raw: RawOptions): Promise<void> {
         raw.threads === undefined ? availableParallelism() : integer('--threads', raw.threads, 1, 1024),
       memoryLimit: memoryLimitOf(raw.memoryLimit),
       otherOutputs: raw.json === undefined ? [] : [['--json', raw.json]],
-      onProgress({ stage: now, bytes, totalBytes }) {
+      onProgress({ stage: now, done, total, unit }) {
         if (now !== stage) {
           progress?.stop();
-          progress = startProgress({ label: `prepare: ${now}`, total: totalBytes / 1e6, unit: 'MB' });
+          progress = startProgress({ label: now, total, unit });
           stage = now;
         }
-        progress?.update(bytes / 1e6);
+        progress?.update(done);
       },
     });
     progress?.stop();

@@ -66,15 +66,15 @@ export function startProgress({ label, total, unit }: ProgressOptions): Progress
   };
 }
 
-/** `1,200 of 3,400 MB, 240 MB/s, 9 s left` */
+/** `1,200 of 3,400 MB, 240 MB/s, 9 s left`, or `40 %, 3 s left` */
 export function describeProgress(done: number, total: number, unit: string, seconds: number): string {
   const rate = done / seconds;
   const number = (n: number) => n.toLocaleString('en-US', { maximumFractionDigits: n < 10 ? 1 : 0 });
   if (done === 0) return `${number(seconds)} s`;
-  const parts = [
-    `${number(done)}${total > 0 ? ` of ${number(total)}` : ''} ${unit}`,
-    `${number(rate)} ${unit}/s`,
-  ];
+  const parts =
+    unit === '%'
+      ? [`${number(done)} %`]
+      : [`${number(done)}${total > 0 ? ` of ${number(total)}` : ''} ${unit}`, `${number(rate)} ${unit}/s`];
   if (total > 0 && rate > 0) parts.push(`${duration(Math.max(0, total - done) / rate)} left`);
   return parts.join(', ');
 }

@@ -55,7 +55,11 @@ export function csvFormat(head: readonly string[], path: string): LogFormat {
       `${inputName(path)}:1: expected a CSV header that names the columns, got an event: ${quoted(header)}. Put a line such as "entity,address,time" before it.`,
     );
   }
-  const samples = head.slice(1).map((line) => splitCsvLine(line, delimiter) ?? []);
+  // Damaged lines and headers of files put together say nothing about types.
+  const samples = head
+    .filter((line) => line !== header)
+    .map((line) => splitCsvLine(line, delimiter) ?? [])
+    .filter((fields) => fields.length === names.length);
   const columns: Column[] = distinctNames(names).map((name, i) => ({
     name,
     type: typeOf(samples.map((fields) => fields[i] ?? '')),

@@ -49,7 +49,9 @@ export async function openDatabase({ threads, memoryLimit, beside }: DatabaseOpt
   const connect = async () => {
     const connection = await instance.connect();
     open.push(connection);
-    await connection.run("SET TimeZone = 'UTC'");
+    await connection.run(
+      "SET TimeZone = 'UTC'; SET enable_progress_bar = true; SET enable_progress_bar_print = false",
+    );
     return connection;
   };
   return {
@@ -62,6 +64,26 @@ export async function openDatabase({ threads, memoryLimit, beside }: DatabaseOpt
       removeTemporary(folder);
     },
   };
+}
+
+/** How often a running statement is asked how far it is. */
+const POLL_MILLISECONDS = 100;
+
+/**
+ * Runs something on a connection, telling how many per cent of the statement it is at are done.
+ * DuckDB counts rows that its operators have passed, so the last stretch may take longer than the first.
+ */
+export async function watched<T>(
+  connection: DuckDBConnection,
+  onPercent: (percent: number) => void,
+  work: () => Promise<T>,
+): Promise<T> {
+  const timer = setInterval(() => onPercent(Math.max(0, connection.progress.percentage)), POLL_MILLISECONDS);
+  try {
+    return await work();
+  } finally {
+    clearInterval(timer);
+  }
 }
 
 /** DuckDB's failures that the person at the keyboard can mend, in words; others come back as they are. */

@@ -1,5 +1,5 @@
 import type { DuckDBConnection } from '@duckdb/node-api';
-import { InputError, UsageError } from '../errors.ts';
+import { InputError, quoted, UsageError } from '../errors.ts';
 import { inputName } from '../files/input.ts';
 import { firstLine, queryRows, quoteName } from './database.ts';
 import type { Column } from './format.ts';
@@ -110,15 +110,20 @@ async function typeOfExpression(
     );
     return String(row.column_type);
   } catch (error) {
-    throw sqlFailure(option, error, input);
+    throw sqlFailure(option, sql, error, input);
   }
 }
 
 /** A failure of the user's SQL, with what it could have used. */
-export function sqlFailure(option: string, error: unknown, input: ExpressionContext): UsageError {
+export function sqlFailure(
+  option: string,
+  sql: string,
+  error: unknown,
+  input: ExpressionContext,
+): UsageError {
   const message = firstLine((error as Error).message).replace(/[.!]$/, '');
   return new UsageError(
-    `${option}: ${message}. The columns of ${inputName(input.path)} (${input.format}) are ${columnList(input.columns)}.`,
+    `${option} ${quoted(sql)}: ${message}. The columns of ${inputName(input.path)} (${input.format}) are ${columnList(input.columns)}.`,
   );
 }
 

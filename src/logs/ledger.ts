@@ -188,7 +188,7 @@ export class Ledger {
         statement.bindBlob(1, bytes);
         await statement.run();
       } catch (error) {
-        return sqlFailure(`--${name}`, error, context);
+        return sqlFailure(`--${name}`, sql, error, context);
       }
     }
     return undefined;

@@ -29,7 +29,7 @@ export async function findCut(connection: DuckDBConnection, split: Split | undef
     'SELECT count(*) AS n, min(micros) AS first, max(micros) AS last FROM events',
   );
   // How many of the events in [low, high] are for training. A sort of all of them would do, at ten times the cost.
-  let wanted = BigInt(Math.floor(Number(n) * split.share));
+  let wanted = BigInt(Math.round(Number(n) * split.share));
   let low = first as bigint;
   let high = last as bigint;
   while (low < high) {
@@ -69,7 +69,7 @@ const LINE = `
 /** Writes lines as they are: no character is left that would make DuckDB quote one. */
 async function writeLines(connection: DuckDBConnection, lines: string, file: string): Promise<void> {
   await connection.run(
-    `COPY (${lines}) TO ${quoteText(file)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')`,
+    `COPY (${lines}) TO ${quoteText(file)} (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01', USE_TMP_FILE false)`,
   );
 }
 

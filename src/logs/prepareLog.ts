@@ -3,7 +3,7 @@ import { explainBadAddress } from '../addresses/address.ts';
 import { InputError, quoted, UsageError } from '../errors.ts';
 import { removeTemporary, renameTemporary, temporaryBeside, writeFailure } from '../files/atomicFile.ts';
 import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
-import { type Database, databaseFailure, openDatabase, queryRows } from './database.ts';
+import { type Database, databaseFailure, openDatabase, queryRows, watched } from './database.ts';
 import { chooseFormat, type FormatName, firstLines } from './detect.ts';
 import { checkExpressions, type ExpressionContext, type Expressions } from './expressions.ts';
 import { REASON, SKIPPED } from './format.ts';
@@ -42,11 +42,14 @@ export interface PrepareOptions extends Expressions {
   onProgress?: (progress: PrepareProgress) => void;
 }
 
-/** How far a run is: bytes of the files as they lie on disk; `totalBytes` is 0 where it is not known. */
+/** How far a stage is; `total` is 0 where it is not known. */
 export interface PrepareProgress {
-  stage: 'reading' | 'writing';
-  bytes: number;
-  totalBytes: number;
+  /** `reading`, `writing train.csv`, … */
+  stage: string;
+  done: number;
+  total: number;
+  /** MB as the files lie on disk */
+  unit: 'MB' | '%';
 }
 
 /**
@@ -84,15 +87,20 @@ export async function prepareLog(options: PrepareOptions): Promise<PrepareSummar
     const formats = await fillLedger(database, ledger, inputs, options);
     await ledger.close();
     const summary = await summarise(database, ledger, formats);
-    if (summary.events === 0) throw noEvents(summary);
+    if (summary.events === 0) throw noEvents(summary, inputs);
 
-    options.onProgress?.({ stage: 'writing', bytes: 0, totalBytes: 0 });
+    const writing = (path: string, work: () => Promise<void>) =>
+      watched(
+        connection,
+        (done) => options.onProgress?.({ stage: `writing ${path}`, done, total: 100, unit: '%' }),
+        work,
+      );
     const { isTraining, isTest } = await findCut(connection, split);
     summary.train = { path: train, ...(await countEvents(connection, isTraining)) };
     if (test !== undefined) summary.test = { path: test, ...(await countEvents(connection, isTest)) };
     refuseEmptySide(summary, split);
-    await writeShuffled(connection, isTraining, seed, temporaries[0]);
-    if (test !== undefined) await writeByTime(connection, isTest, temporaries[1]);
+    await writing(train, () => writeShuffled(connection, isTraining, seed, temporaries[0]));
+    if (test !== undefined) await writing(test, () => writeByTime(connection, isTest, temporaries[1]));
     database.close();
     database = undefined;
     for (const [i, path] of outputs.entries()) renameTemporary(temporaries[i], path);
@@ -140,7 +148,7 @@ async function fillLedger(
   for (const path of inputs) {
     const chunks = readChunks(path, (read) => {
       bytes += read;
-      onProgress({ stage: 'reading', bytes, totalBytes });
+      onProgress({ stage: 'reading', done: bytes / 1e6, total: totalBytes / 1e6, unit: 'MB' });
     });
     const { value: first, done } = await chunks.next();
     const isParquet = !done && Buffer.from(first.subarray(0, 4)).toString('latin1') === PARQUET_MAGIC;
@@ -216,7 +224,7 @@ async function summarise(database: Database, ledger: Ledger, formats: string[]):
   return { inputs, lines, events, filtered, headers, skipped, examples };
 }
 
-/** How many skipped lines the summary shows. */
+/** The summary shows the first line of each reason, and this many lines where there are as many. */
 const EXAMPLES = 3;
 
 async function findExamples(
@@ -224,29 +232,46 @@ async function findExamples(
   ledger: Ledger,
   perBlock: readonly number[],
 ): Promise<PrepareSummary['examples']> {
-  const rows = await queryRows(
+  const skipped = `
+    SELECT position, address AS text,
+      CASE WHEN reason = ${REASON.eventIfAddress} THEN ${REASON.noAddress} ELSE CAST(reason AS INTEGER) END AS reason
+    FROM ledger LEFT JOIN odd_addresses ON reason = ${REASON.eventIfAddress} AND address = text
+    WHERE reason >= ${REASON.blank} OR (reason = ${REASON.eventIfAddress} AND canonical IS NULL)`;
+  const perReason = await queryRows(
     database.connection,
-    `SELECT position, CAST(reason AS INTEGER) AS reason, address AS text
-     FROM ledger LEFT JOIN odd_addresses ON reason = ${REASON.eventIfAddress} AND address = text
-     WHERE reason >= ${REASON.blank} OR (reason = ${REASON.eventIfAddress} AND canonical IS NULL)
-     ORDER BY position LIMIT ${EXAMPLES}`,
+    `SELECT reason, unnest(arg_min({position: position, text: text}, position, ${EXAMPLES}), recursive := true)
+     FROM (${skipped}) GROUP BY reason`,
   );
-  return rows.map(({ position, reason, text }) => {
-    const block = Number((position as bigint) >> BigInt(LINES_PER_BLOCK_BITS));
-    const inBlock = Number((position as bigint) & ((1n << BigInt(LINES_PER_BLOCK_BITS)) - 1n));
-    const input = ledger.inputs.find(({ from, to }) => block >= from && block < to)!;
-    const before =
-      input.rowCount === undefined
-        ? perBlock.slice(input.from, block).reduce((sum, n) => sum + n, 0)
-        : (block - input.from) * 2 ** LINES_PER_BLOCK_BITS;
-    const code = reason === REASON.eventIfAddress ? REASON.noAddress : (reason as number);
+  const all = perReason as { reason: number; position: bigint; text: string | null }[];
+  all.sort((a, b) => Number(a.position - b.position));
+  const isFirst = (row: (typeof all)[number]) => all.find(({ reason }) => reason === row.reason) === row;
+  const firsts = all.filter(isFirst);
+  const others = all.filter((row) => !isFirst(row)).slice(0, Math.max(0, EXAMPLES - firsts.length));
+  const shown = [...firsts, ...others].sort((a, b) => Number(a.position - b.position));
+  return shown.map(({ position, reason, text }) => {
+    const { path, line } = placeOf(position, ledger, perBlock);
     return {
-      path: inputName(input.path),
-      line: before + inBlock,
-      reason: SKIPPED.find(([one]) => one === code)![1],
-      explanation: explain(code, text as string | null),
+      path,
+      line,
+      reason: SKIPPED.find(([code]) => code === reason)![1],
+      explanation: explain(reason, text),
     };
   });
+}
+
+/** Input and line number, from 1, of a position in the ledger. */
+function placeOf(
+  position: bigint,
+  ledger: Ledger,
+  perBlock: readonly number[],
+): { path: string; line: number } {
+  const bits = BigInt(LINES_PER_BLOCK_BITS);
+  const block = Number(position >> bits);
+  const input = ledger.inputs.find(({ from, to }) => block >= from && block < to)!;
+  const path = inputName(input.path);
+  if (input.rowCount !== undefined) return { path, line: Number(position - (BigInt(input.from) << bits)) };
+  const before = perBlock.slice(input.from, block).reduce((sum, n) => sum + n, 0);
+  return { path, line: before + Number(position & ((1n << bits) - 1n)) };
 }
 
 function explain(reason: number, text: string | null): string {
@@ -262,18 +287,20 @@ function explain(reason: number, text: string | null): string {
   }
 }
 
-function noEvents(summary: PrepareSummary): InputError {
+/** Says which reasons took all lines. */
+function noEvents(summary: PrepareSummary, inputs: readonly string[]): InputError {
   if (summary.lines === 0) {
-    return new InputError('the input is empty: there is no line in it. Name the log to read.');
+    const names = inputs.map(inputName).join(', ');
+    return new InputError(
+      `${names}: expected a log, got no line at all. Check that this is the file you mean.`,
+    );
   }
   const advice =
-    summary.filtered * 2 >= summary.lines
-      ? 'Check --where.'
-      : 'Check --format, --entity, --address and --time.';
+    summary.filtered * 2 >= summary.lines ? '--where' : '--format, --entity, --address and --time';
   return new InputError(
-    ['no event is left', ...formatExamples(summary)]
-      .join('\n')
-      .replace('left', `left of ${accountOfLines(summary)}. ${advice}`),
+    [`no event is left of ${accountOfLines(summary)}. Check ${advice}.`, ...formatExamples(summary)].join(
+      '\n',
+    ),
   );
 }
 

@@ -52,7 +52,7 @@ export function accountOfLines(summary: PrepareSummary): string {
   if (summary.headers > 0) parts.push(counted(summary.headers, 'header'));
   if (skipped > 0) {
     parts.push(
-      `${number(skipped)} skipped (${reasons.map(([reason, n]) => `${number(n)} ${reason}`).join(', ')})`,
+      `${number(skipped)} skipped (${reasons.map(([reason, n]) => `${number(n)} ${n === 1 ? reason : (PLURALS[reason] ?? reason)}`).join(', ')})`,
     );
   }
   return `${counted(summary.lines, 'line')}: ${parts.join(', ')}`;
@@ -64,5 +64,12 @@ export function formatExamples(summary: PrepareSummary): string[] {
     ({ path, line, reason, explanation }) => `  ${path}:${line}: ${reason}${explanation}`,
   );
 }
+
+/** Reasons that are said otherwise of several lines. */
+const PLURALS: Record<string, string> = {
+  'malformed line': 'malformed lines',
+  'line too long': 'lines too long',
+  'blank line': 'blank lines',
+};
 
 const number = (n: number) => n.toLocaleString('en-US');
