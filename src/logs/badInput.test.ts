@@ -163,8 +163,7 @@ const CASES: Case[] = [
     name: 'a --split of a single event',
     content: GOOD,
     options: { split: { kind: 'share', share: 0.7 } },
-    message:
-      '--split 0.7: leaves nothing for --test of 1 event. Choose another share, or read a longer log.',
+    message: '--split 0.7: leaves nothing for --test of 1 event. Choose another share, or read a longer log.',
   },
   {
     name: 'a split of rows without a time',

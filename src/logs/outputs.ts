@@ -30,6 +30,7 @@ export async function findCut(connection: DuckDBConnection, split: Split | undef
   );
   // How many of the events in [low, high] are for training. A sort of all of them would do, at ten times the cost.
   let wanted = BigInt(Math.round(Number(n) * split.share));
+  if (wanted === n) return { isTraining: 'true', isTest: 'false' };
   let low = first as bigint;
   let high = last as bigint;
   while (low < high) {
