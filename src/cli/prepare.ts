@@ -4,7 +4,7 @@ import { UsageError } from '../errors.ts';
 import { writeFileAtomic } from '../files/atomicFile.ts';
 import { FORMAT_NAMES, type FormatName } from '../logs/detect.ts';
 import type { Split } from '../logs/outputs.ts';
-import { prepareLog } from '../logs/prepareLog.ts';
+import { DEFAULT_MEMORY_LIMIT, prepareLog } from '../logs/prepareLog.ts';
 import { formatSummary } from '../logs/summary.ts';
 import { type Progress, startProgress } from './progress.ts';
 
@@ -46,7 +46,11 @@ export function prepareCommand(): Command {
     .option('--split <share>', 'this share of the events, the earliest, is for training: 0.7')
     .option('--seed <n>', 'fixes the order of the training events', '1')
     .option('--threads <n>', 'processor cores to use (default: all)')
-    .option('--memory-limit <size>', 'memory for data, the rest goes to disk beside --train', '1GB')
+    .option(
+      '--memory-limit <size>',
+      'memory for data (the command itself takes up to 700MB more); what does not fit goes to disk beside --train',
+      DEFAULT_MEMORY_LIMIT,
+    )
     .option('--json <file>', 'writes the summary as JSON as well')
     .addHelpText(
       'after',

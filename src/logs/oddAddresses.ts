@@ -13,7 +13,7 @@ const ROWS_PER_FLUSH = 100_000;
 export async function appendOddAddresses(database: Database): Promise<number> {
   const { connection } = database;
   const result = await connection.stream(
-    `SELECT DISTINCT address FROM ledger WHERE reason = ${REASON.eventIfAddress}`,
+    `SELECT DISTINCT text FROM ledger WHERE reason = ${REASON.eventIfAddress}`,
   );
   const writer = await database.connect();
   const appender = await writer.createAppender('odd_addresses');

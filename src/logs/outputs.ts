@@ -57,15 +57,20 @@ export async function findCut(connection: DuckDBConnection, split: Split | undef
   return { isTraining, isTest: `NOT ${isTraining}` };
 }
 
-/** ISO 8601 UTC; a fraction only where there is one. */
-const TIME = `strftime(make_timestamp(micros), '%Y-%m-%dT%H:%M:%SZ')`;
-const FINE_TIME = `rtrim(strftime(make_timestamp(micros), '%Y-%m-%dT%H:%M:%S.%f'), '0') || 'Z'`;
+/** ISO 8601 UTC after a comma; a fraction only where there is one. */
+const TIME = `
+  CASE WHEN micros IS NULL THEN ''
+       WHEN micros % 1000000 = 0 THEN strftime(make_timestamp(micros), ',%Y-%m-%dT%H:%M:%SZ')
+       ELSE rtrim(strftime(make_timestamp(micros), ',%Y-%m-%dT%H:%M:%S.%f'), '0') || 'Z' END`;
 
-/** A line of the output: `entity,address,time`, quoted per RFC 4180 only where needed. */
-const LINE = `
-  CASE WHEN regexp_matches(entity, '[",\\n\\r]|^\\s|\\s$') THEN '"' || replace(entity, '"', '""') || '"' ELSE entity END
-  || ',' || address
-  || CASE WHEN micros IS NULL THEN '' WHEN micros % 1000000 = 0 THEN ',' || ${TIME} ELSE ',' || ${FINE_TIME} END`;
+/** Quoted per RFC 4180 where needed; blanks around a name would be lost to most readers. */
+const ENTITY = `
+  CASE WHEN regexp_matches(entity, '[",\\n\\r]|^\\s|\\s$') THEN '"' || replace(entity, '"', '""') || '"' ELSE entity END`;
+
+const IPV4 = `ipv4 >> 24, '.', (ipv4 >> 16) & 255, '.', (ipv4 >> 8) & 255, '.', ipv4 & 255`;
+
+/** A line of the output, `entity,address,time`; one call of concat, because each copies all of it. */
+const LINE = `CASE WHEN canonical IS NULL THEN concat(${ENTITY}, ',', ${IPV4}, ${TIME}) ELSE concat(${ENTITY}, ',', canonical, ${TIME}) END`;
 
 /** Writes lines as they are: no character is left that would make DuckDB quote one. */
 async function writeLines(connection: DuckDBConnection, lines: string, file: string): Promise<void> {
@@ -88,8 +93,7 @@ export async function writeByTime(
 }
 
 /**
- * The events of a condition in an order that seed and position in the log fix: sorted by a hash of both. The
- * hash is spelt out, because DuckDB's own may differ between its versions.
+ * The events of a condition in an order that seed and position in the log fix: sorted by `shuffleKey`.
  * @param seed integer, 0 to 2^53 − 1
  */
 export async function writeShuffled(
@@ -98,17 +102,35 @@ export async function writeShuffled(
   seed: number,
   file: string,
 ): Promise<void> {
-  const seedHash = mix32(mix32(seed >>> 0) ^ Math.floor(seed / 2 ** 32));
-  const high = mixedSql(
-    'xor(CAST(position >> 24 AS UBIGINT), word)',
-    `SELECT *, ${seedHash}::UBIGINT AS word FROM events WHERE ${condition}`,
-  );
-  const key = mixedSql('xor(CAST(position & 16777215 AS UBIGINT), word)', high);
-  await writeLines(connection, `SELECT ${LINE} FROM (${key}) ORDER BY word, position`, file);
+  let halves = `
+    SELECT *, CAST(position >> 24 AS UBIGINT) AS a, CAST(position & 16777215 AS UBIGINT) AS b, 0::UBIGINT AS word
+    FROM events WHERE ${condition}`;
+  for (const key of roundKeys(seed)) {
+    halves = `SELECT * REPLACE (b AS a, xor(a, word) AS b) FROM (${mixedSql(`xor(b, ${key}::UBIGINT)`, halves)})`;
+  }
+  await writeLines(connection, `SELECT ${LINE} FROM (${halves}) ORDER BY (b << 32) | a`, file);
+}
+
+/**
+ * Where an event goes in the shuffled order: three rounds of a Feistel network over its position (block and line
+ * in the block, see the ledger). Every position has a key of its own, so that there are no ties. It is spelt out
+ * because DuckDB's own hash may differ between its versions.
+ * @param block, line below 2^32
+ * @param seed integer, 0 to 2^53 − 1
+ */
+export function shuffleKey(block: number, line: number, seed: number): bigint {
+  let [a, b] = [block, line];
+  for (const key of roundKeys(seed)) [a, b] = [b, (a ^ mix32(b ^ key)) >>> 0];
+  return (BigInt(b) << 32n) | BigInt(a);
+}
+
+function roundKeys(seed: number): number[] {
+  const hash = mix32(mix32(seed >>> 0) ^ Math.floor(seed / 2 ** 32));
+  return [1, 2, 3].map((round) => mix32(hash + round));
 }
 
 /** A 32-bit mixer without bias to speak of: C. Wellons' "lowbias32", found by search (2018). */
-export function mix32(value: number): number {
+function mix32(value: number): number {
   let x = value >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x7feb352d) >>> 0;
   x = Math.imul(x ^ (x >>> 15), 0x846ca68b) >>> 0;
@@ -168,7 +190,7 @@ export async function countReasons(connection: DuckDBConnection): Promise<Map<nu
   if (undecided > 0) {
     const [{ n }] = await queryRows(
       connection,
-      `SELECT count(*) AS n FROM ledger JOIN odd_addresses ON address = text
+      `SELECT count(*) AS n FROM ledger JOIN odd_addresses ON text = written
       WHERE reason = ${REASON.eventIfAddress} AND canonical IS NULL`,
     );
     counts.delete(REASON.eventIfAddress);
