@@ -24,6 +24,8 @@ export interface CheckedExpressions {
   timeText: string;
   /** BOOLEAN, or undefined for all rows */
   where?: string;
+  /** whether a part of an event is the user's own SQL, which may fail where the format's own never does */
+  mayFail: boolean;
 }
 
 /** What an input offers: its columns, and its own idea of the parts of an event. */
@@ -69,7 +71,13 @@ export async function checkExpressions(
   const entity = await text('entity');
   const address = await text('address');
   const time = await timeOf(given.time, input, typeOf);
-  return { entity, address, ...time, where: given.where === undefined ? undefined : bracketed(given.where) };
+  return {
+    entity,
+    address,
+    ...time,
+    where: given.where === undefined ? undefined : bracketed(given.where),
+    mayFail: given.entity !== undefined || given.address !== undefined || given.time !== undefined,
+  };
 }
 
 /** The column that an expression names and nothing else. */

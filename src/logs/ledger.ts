@@ -30,10 +30,8 @@ const OCTET = '(25[0-5]|2[0-4]\\d|1\\d\\d|[1-9]?\\d)';
 /** What `parseAddress` takes for IPv4, in RE2's words. */
 const IPV4 = `'${OCTET}\\.${OCTET}\\.${OCTET}\\.${OCTET}'`;
 
-/** Such an address as a number. */
-const PACKED = [1, 2, 3, 4]
-  .map((octet) => `(string_split(address, '.')[${octet}]::UINTEGER << ${32 - 8 * octet})`)
-  .join(' | ');
+/** Such an address as a number; its octets are a column, because within CASE each would be split off anew. */
+const PACKED = [1, 2, 3, 4].map((i) => `("#octets"[${i}]::UINTEGER << ${32 - 8 * i})`).join(' | ');
 
 /** A part of the input in the ledger. */
 export interface LedgerInput {
@@ -49,15 +47,20 @@ export interface LedgerInput {
 /** SQL that turns a parsed relation into rows of the ledger, before numbering. */
 function judge(parsed: string, sql: CheckedExpressions, timeNeeded: boolean, carried: string): string {
   const where = sql.where ? `coalesce(CAST(${sql.where} AS BOOLEAN), false)` : 'true';
-  const badTime = timeNeeded ? 'true' : `trim(coalesce("#timeText", '')) NOT IN ('', '-')`;
+  const badTime = timeNeeded ? 'true' : `trim(coalesce(${sql.timeText}, '')) NOT IN ('', '-')`;
+  // What the user wrote may fail on a line that does not count.
+  const kept = (expression: string) =>
+    sql.mayFail ? `CASE WHEN "#kept" THEN ${expression} END` : expression;
+  // The columns of the log are carried to the outermost SELECT, which computes most of its values for few lines.
   return `
-    SELECT ${carried}, reason, micros, CASE WHEN reason <= ${REASON.eventIfAddress} THEN entity END AS entity,
-      CASE WHEN reason = ${REASON.event} THEN ${PACKED} END AS ipv4,
-      CASE WHEN reason IN (${REASON.eventIfAddress}, ${REASON.noAddress}) THEN address
-           WHEN reason = ${REASON.badTime} THEN left("#timeText", 100)
-           WHEN reason = ${REASON.malformed} THEN left("#line", 100) END AS text
+    SELECT ${carried}, "#reason" AS reason, "#micros" AS micros,
+      CASE WHEN "#reason" <= ${REASON.eventIfAddress} THEN "#entity" END AS entity,
+      CASE WHEN "#reason" = ${REASON.event} THEN ${PACKED} END AS ipv4,
+      CASE WHEN "#reason" IN (${REASON.eventIfAddress}, ${REASON.noAddress}) THEN "#address"
+           WHEN "#reason" = ${REASON.badTime} THEN left(${sql.timeText}, 100)
+           WHEN "#reason" = ${REASON.malformed} THEN left("#line", 100) END AS text
     FROM (
-      SELECT ${carried}, "#line", "#timeText", entity, address, micros,
+      SELECT *, string_split("#address", '.') AS "#octets",
         CASE
           WHEN "#kept" IS NULL THEN
             CASE WHEN "#problem" <> ${REASON.malformed} THEN "#problem"
@@ -66,17 +69,14 @@ function judge(parsed: string, sql: CheckedExpressions, timeNeeded: boolean, car
                  WHEN trim("#line") = '' THEN ${REASON.blank}
                  ELSE "#problem" END
           WHEN NOT "#kept" THEN ${REASON.filtered}
-          WHEN entity IS NULL OR entity IN ('', '-') THEN ${REASON.noEntity}
-          WHEN address IS NULL OR address IN ('', '-') THEN ${REASON.noAddress}
-          WHEN (micros IS NULL AND ${badTime}) OR NOT micros ${WRITABLE_MICROS} THEN ${REASON.badTime}
-          WHEN regexp_full_match(address, ${IPV4}) THEN ${REASON.event}
-          ELSE ${REASON.eventIfAddress} END AS reason
+          WHEN "#entity" IS NULL OR "#entity" IN ('', '-') THEN ${REASON.noEntity}
+          WHEN "#address" IS NULL OR "#address" IN ('', '-') THEN ${REASON.noAddress}
+          WHEN ("#micros" IS NULL AND ${badTime}) OR NOT "#micros" ${WRITABLE_MICROS} THEN ${REASON.badTime}
+          WHEN regexp_full_match("#address", ${IPV4}) THEN ${REASON.event}
+          ELSE ${REASON.eventIfAddress} END AS "#reason"
       FROM (
-        SELECT ${carried}, "#line", "#problem", "#kept",
-          CASE WHEN "#kept" THEN ${sql.entity} END AS entity,
-          CASE WHEN "#kept" THEN ${sql.address} END AS address,
-          CASE WHEN "#kept" THEN ${sql.timeMicros} END AS micros,
-          CASE WHEN "#kept" THEN ${sql.timeText} END AS "#timeText"
+        SELECT *, ${kept(sql.entity)} AS "#entity", ${kept(sql.address)} AS "#address",
+          ${kept(sql.timeMicros)} AS "#micros"
         FROM (SELECT *, CASE WHEN "#problem" IS NULL THEN ${where} END AS "#kept" FROM (${parsed}))))`;
 }
 
