@@ -98,6 +98,16 @@ test('SQL that fails ends with 2, a log that cannot be read with 1', () => {
   assert.equal(run(['-', '--train', 'x'], 'nonsense').status, 1);
 });
 
+test('a place where --json cannot be written is told before anything is written', () => {
+  const { status, stderr } = run(['-', '--train', 'x', '--json', 'no/x.json'], LOG);
+  assert.equal(
+    stderr,
+    'ip-insights: no/x.json: cannot be written, there is no folder no. Create it with "mkdir -p no".\n',
+  );
+  assert.equal(status, 1);
+  assert.ok(!existsSync(join(root, 'x')));
+});
+
 test('--split-at takes a moment with an offset', () => {
   const args = ['-', '--split-at', '2020-01-05 01:00+01:00', '--train', 'c.csv', '--test', 'd.csv'];
   const { stderr } = run(args, LOG);

@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { writeFileAtomic } from '../files/atomicFile.ts';
+import { AtomicFile } from '../files/atomicFile.ts';
 import { FORMAT_NAMES, type FormatName } from '../logs/detect.ts';
 import type { Split } from '../logs/outputs.ts';
 import { DEFAULT_MEMORY_LIMIT, prepareLog } from '../logs/prepareLog.ts';
@@ -71,6 +71,8 @@ async function run(inputs: string[], raw: RawOptions): Promise<void> {
     );
   if (raw.json !== undefined && raw.json === '')
     throw new UsageError('--json: expected a file name, got nothing.');
+  // Opened first: a place that cannot be written to is told before the work, not after it.
+  const json = raw.json === undefined ? undefined : new AtomicFile(raw.json);
   let progress: Progress | undefined;
   let stage = '';
   try {
@@ -99,9 +101,11 @@ async function run(inputs: string[], raw: RawOptions): Promise<void> {
       },
     });
     progress?.stop();
-    if (raw.json !== undefined) writeFileAtomic(raw.json, `${JSON.stringify(summary, null, 2)}\n`);
+    json?.write(Buffer.from(`${JSON.stringify(summary, null, 2)}\n`));
+    json?.commit();
     for (const line of formatSummary(summary)) process.stderr.write(`${line}\n`);
   } finally {
+    json?.abandon();
     progress?.stop();
   }
 }

@@ -219,6 +219,12 @@ const CASES: Case[] = [
       '@/no/such/train.csv: cannot be written, there is no folder @/no/such. Create it with "mkdir -p @/no/such".',
   },
   {
+    name: 'a second output in a missing folder',
+    content: GOOD,
+    options: { test: '@/no/test.csv', split: at('2020-01-01') },
+    message: '@/no/test.csv: cannot be written, there is no folder @/no. Create it with "mkdir -p @/no".',
+  },
+  {
     name: 'an output that is a folder',
     content: GOOD,
     options: { train: '@' },

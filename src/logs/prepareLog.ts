@@ -71,9 +71,10 @@ export async function prepareLog(options: PrepareOptions): Promise<PrepareSummar
     );
   }
   const outputs = [train, ...(test === undefined ? [] : [test])];
-  const temporaries = outputs.map(openOutput);
+  const temporaries: string[] = [];
   let database: Database | undefined;
   try {
+    for (const path of outputs) temporaries.push(openOutput(path));
     database = await openDatabase({
       threads: options.threads ?? 2,
       memoryLimit: options.memoryLimit ?? DEFAULT_MEMORY_LIMIT,
@@ -122,10 +123,15 @@ function openOutput(path: string): string {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw Object.assign(new Error(), { code: 'EISDIR' });
     }
-    const temporary = temporaryBeside(path);
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
+  const temporary = temporaryBeside(path);
+  try {
     closeSync(openSync(temporary, 'wx', 0o644));
     return temporary;
   } catch (error) {
+    removeTemporary(temporary);
     throw writeFailure(path, error);
   }
 }
