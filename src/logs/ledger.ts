@@ -247,8 +247,7 @@ export class Ledger {
     const { connection } = this.#database;
     for (const feeder of this.#feeders.splice(0)) feeder.closeSync();
     const odd = await appendOddAddresses(this.#database);
-    const join =
-      odd === 0 ? '' : `LEFT JOIN odd_addresses ON reason = ${REASON.eventIfAddress} AND text = written`;
+    const join = odd === 0 ? '' : `LEFT JOIN odd_addresses ON text = written`;
     const canonical = odd === 0 ? 'NULL::VARCHAR AS canonical' : 'canonical';
     const kept = odd === 0 ? 'false' : 'canonical IS NOT NULL';
     await connection.run(`

@@ -8,6 +8,8 @@ const ROWS_PER_FLUSH = 100_000;
 /**
  * Fills the table `odd_addresses`: every distinct text of the ledger that is neither plain IPv4 nor empty, with its
  * canonical form, or NULL where `parseAddress` refuses it. So the rules for addresses exist once.
+ * Joins with it compare `text = written` and nothing else: with a condition on the reason beside it DuckDB tries
+ * every pair of rows, and minutes become hours.
  * @returns how many texts there are
  */
 export async function appendOddAddresses(database: Database): Promise<number> {

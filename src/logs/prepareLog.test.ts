@@ -236,3 +236,25 @@ test('a line of 10 MB and a line of NULs are counted, the lines around them come
     [],
   );
 });
+
+test('60,000 distinct IPv6 addresses take seconds, and bad ones among them are told apart', {
+  timeout: 30_000,
+}, async () => {
+  const text = Array.from({ length: 60_000 }, (_, i) =>
+    line(
+      `u${i % 500}`,
+      i % 1000 === 7 ? `2001:db8::${i.toString(16)}::1` : `2001:DB8:0::${i.toString(16)}`,
+      i,
+    ),
+  );
+  const { summary, train } = await prepared(text.join('\n'));
+  assert.equal(summary.events, 59_940);
+  assert.deepEqual(summary.skipped, { 'no address': 60 });
+  assert.deepEqual(summary.examples[0], {
+    path: place('in.log'),
+    line: 8,
+    reason: 'no address',
+    explanation: ', "2001:db8::7::1": it is not a valid IPv6 address',
+  });
+  assert.ok(train.includes('u499,2001:db8::e86b,2018-11-04T16:31:39Z'), train[0]);
+});

@@ -244,7 +244,7 @@ async function findExamples(
   const skipped = `
     SELECT position, text,
       CASE WHEN reason = ${REASON.eventIfAddress} THEN ${REASON.noAddress} ELSE CAST(reason AS INTEGER) END AS reason
-    FROM ledger LEFT JOIN odd_addresses ON reason = ${REASON.eventIfAddress} AND text = written
+    FROM ledger LEFT JOIN odd_addresses ON text = written
     WHERE reason >= ${REASON.blank} OR (reason = ${REASON.eventIfAddress} AND canonical IS NULL)`;
   const perReason = await queryRows(
     database.connection,
