@@ -3,16 +3,20 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
+import { evaluateCommand } from './evaluate.ts';
 import { simulateCommand } from './simulate.ts';
 
 const program = new Command('ip-insights')
-  .description("Learns from access logs which networks each account uses, and says how strange a new login's address is.")
+  .description(
+    "Learns from access logs which networks each account uses, and says how strange a new login's address is.",
+  )
   .version(version, '--version', 'print the version')
   .helpOption('--help', 'print this help')
   .showHelpAfterError('(--help says how to use it)')
   .exitOverride();
 
-for (const command of [simulateCommand()]) program.addCommand(command.copyInheritedSettings(program));
+for (const command of [simulateCommand(), evaluateCommand()])
+  program.addCommand(command.copyInheritedSettings(program));
 
 /** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
 async function main(argv: string[]): Promise<number> {

@@ -92,7 +92,7 @@ export function evaluateModel(
 
   const comparisons = contests.map((contest): Comparison => {
     const { attacker, title, honestKind, attacks } = contest;
-    onStage(`judging: ${title}`);
+    if (honestKind === null) onStage(`judging: ${title}`);
     const ranked = judge.ranked(neural, contest.honest, attacks, attacker);
     // Labelled honest events that stand in for a test set the thresholds, all but the evaluation sample.
     const isUnused = contest.honest === honest || test !== undefined;

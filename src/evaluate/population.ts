@@ -1,9 +1,9 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
 
-/** Levels of each family as the number of bits below them, of the 24 (IPv4) or 48 (IPv6) that are counted. */
-const IPV4_LEVELS = [24, 16, 8, 0]; // /0, /8, /16, /24
-const IPV6_LEVELS = [48, 32, 16, 0]; // /0, /16, /32, /48
+/** Levels as the number of bits below them, of the 24 (IPv4) or 48 (IPv6) that are counted. */
+const IPV4_LEVELS = [24, 16, 12, 8, 4, 0]; // /0, /8, /12, /16, /20, /24
+const IPV6_LEVELS = [48, 32, 24, 16, 8, 0]; // /0, /16, /24, /32, /40, /48
 
 /**
  * How common the networks around an address are among everybody's training events: what a detector knows that ignores
@@ -13,7 +13,8 @@ const IPV6_LEVELS = [48, 32, 16, 0]; // /0, /16, /32, /48
  *
  * with c_k the training events in the k-th network around the address and `bits` what level k is longer than the one
  * before: each network has one pseudo-event (Laplace's), spread evenly over the networks in it, so that what nobody used
- * falls back to the network around it. 8 bytes for each training event.
+ * falls back to the network around it. On the IPv4 rows of tor-relays these levels tell honest rows from `uniform` with an
+ * AUC of .904 (/0, /8, /16, /24: .874; a tenth or ten times the pseudo-events: .904 and .899), from `swap` with .507. 8 bytes for each training event.
  */
 export class Population {
   readonly #ipv4: Float64Array; // (N4) ascending: the first 24 bits
