@@ -6,7 +6,7 @@ export function onBadLineOption(text: string): 'error' | 'skip' {
   throw new UsageError(`--on-bad-line: expected error or skip, got ${quoted(text)}.`);
 }
 
-/** An integer written in decimal digits. */
+/** @throws UsageError where the text is no integer from `least` to `most` */
 export function integerOption(option: string, text: string, least: number, most: number): number {
   const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
   if (!(value >= least && value <= most)) {
@@ -15,10 +15,17 @@ export function integerOption(option: string, text: string, least: number, most:
   return value;
 }
 
-/** A number, finite. */
-export function numberOption(option: string, text: string): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!Number.isFinite(value)) throw new UsageError(`${option}: expected a number, got ${quoted(text)}.`);
+/** @throws UsageError where the text is no decimal number within the bounds; `expectation` says them in words */
+export function numberOption(
+  option: string,
+  text: string,
+  isWithin: (value: number) => boolean,
+  expectation: string,
+): number {
+  const value = /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(Number.isFinite(value) && isWithin(value))) {
+    throw new UsageError(`${option}: expected ${expectation}, got ${quoted(text)}.`);
+  }
   return value;
 }
 

@@ -4,6 +4,8 @@ import { Presets, SingleBar } from 'cli-progress';
 export interface Progress {
   /** @param done in the unit of `total`; @param note a few words on what is happening now */
   update(done: number, note?: string): void;
+  /** Writes a line that stays, above the bar where there is one. */
+  line(text: string): void;
   /** Takes the bar away or ends the lines; may be called twice. */
   stop(): void;
 }
@@ -58,6 +60,11 @@ export function startProgress({ label, total, unit }: ProgressOptions): Progress
         bar.start(total > 0 ? total : 1, 0, { label, state, note });
       }
       bar.update(total > 0 ? Math.min(done, total) : 0, { label, state, note });
+    },
+    line(text) {
+      // The bar redraws itself below the line at its next update.
+      if (bar) process.stderr.write('\r\u001b[K');
+      process.stderr.write(`${text}\n`);
     },
     stop() {
       bar?.stop();

@@ -32,7 +32,9 @@ export function scoreCommand(): Command {
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error')
     .action(async (modelPath: string, events: string, flags: ScoreFlags) => {
       const threshold =
-        flags.threshold === undefined ? undefined : numberOption('--threshold', flags.threshold);
+        flags.threshold === undefined
+          ? undefined
+          : numberOption('--threshold', flags.threshold, () => true, 'a number');
       const onBadLine = onBadLineOption(flags.onBadLine);
       requireDifferentFiles([modelPath, events], [['--out', flags.out]]);
       const onlyFlagged = flags.onlyFlagged === true;
