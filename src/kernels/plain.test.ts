@@ -1,0 +1,4 @@
+import { testConformance } from './conformance.ts';
+import { plainKernels } from './plain.ts';
+
+testConformance(plainKernels);
