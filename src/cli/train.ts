@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { counted } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
+import { FULL_STEPS } from '../kernels/kernels.ts';
 import type { Model } from '../model/model.ts';
 import { trainModel } from '../model/trainModel.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';
@@ -96,6 +97,7 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
         process.stderr.write(
           `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}\n`,
         );
+        warnOfTooFewSteps(h, events.count);
         progress = startProgress({ label: 'training', total: events.count * h.epochs, unit: 'events' });
       },
       onBatch: ({ epoch, batches, positives, samples, crossEntropyNats, accuracy }) => {
@@ -126,6 +128,22 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
   } finally {
     progress?.stop();
   }
+}
+
+/** Vectors of some ten components of size 1 are needed before dot products say anything. */
+const LEAST_MOVE = 1;
+
+/** AWS's defaults suit millions of events; with few, most of the training never happens, and nothing else would tell. */
+function warnOfTooFewSteps(h: Hyperparameters, events: number): void {
+  const steps = h.epochs * Math.ceil(events / h.miniBatchSize);
+  let move = 0;
+  for (let t = 0; t < steps && move < LEAST_MOVE; t++) {
+    move += h.learningRate * (1 - t / steps) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
+  }
+  if (move >= LEAST_MOVE) return;
+  process.stderr.write(
+    `warning: ${counted(steps, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try --mini-batch-size 1000 --learning-rate 0.02.\n`,
+  );
 }
 
 /** Said before minutes of training, not after. */

@@ -116,11 +116,19 @@ export const plainKernels: Kernels = {
     for (let i = from; i < to; i++) {
       const row = rows[i];
       const at = row * dimension;
-      for (let d = 0; d < dimension; d++) sum[d] = weightDecay * table[at + d];
-      for (let k = starts[i]; k < starts[i + 1]; k++) {
+      sum.fill(0);
+      let k = starts[i];
+      // Two members at a time halve the traffic on `sum`.
+      for (; k + 1 < starts[i + 1]; k += 2) {
         const member = members[k] * dimension;
-        for (let d = 0; d < dimension; d++) sum[d] += gradientScale * gradients[member + d];
+        const member2 = members[k + 1] * dimension;
+        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d] + gradients[member2 + d];
       }
+      if (k < starts[i + 1]) {
+        const member = members[k] * dimension;
+        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d];
+      }
+      for (let d = 0; d < dimension; d++) sum[d] = gradientScale * sum[d] + weightDecay * table[at + d];
       let squares = 0;
       for (let d = 0; d < dimension; d++) squares += sum[d] * sum[d];
       moment[row] = MOMENT_DECAY * moment[row] + (1 - MOMENT_DECAY) * (squares / dimension);

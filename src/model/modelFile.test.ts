@@ -264,7 +264,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     () => poked('encoder_layers', 0, Number.NEGATIVE_INFINITY),
     'section encoder_layers holds NaN or infinity. Retrain.',
   ],
-  ['an unknown level', () => poked('prefix_level', 2, 14), 'prefix 2 has level 14, there are 14. Retrain.'],
+  ['an unknown level', () => poked('prefix_level', 2, 15), 'prefix 2 has level 15, there are 15. Retrain.'],
   [
     'a prefix with too many bits',
     () => poked('prefix_high', 1, 0x0a000001),
