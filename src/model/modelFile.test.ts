@@ -214,6 +214,11 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     `its header is not one of a model: card.hyperparameters.vectorDim: Too big: expected number to be <=4096. ${copyAgain}`,
   ],
   [
+    'vectors for other prefixes',
+    () => changed(({ card }) => Object.assign(card.prefixLengths, { ipv6: [0, 32] })),
+    'has vectors for ipv6 prefixes /0, /32, this build for /0, /20, /32, /48, /56. Retrain.',
+  ],
+  [
     'another number of entity vectors',
     () => changed(({ card }) => Object.assign(card.hyperparameters, { numEntityVectors: 9 })),
     'section 1 should be entity_vectors f32[9 × 4], the header says entity_vectors f32[8 × 4]. Train the model again.',
