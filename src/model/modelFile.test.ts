@@ -1,45 +1,19 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
-import { before, test } from 'node:test';
-import fc from 'fast-check';
-import { parseAddress } from '../addresses/address.ts';
-import { InputError } from '../errors.ts';
-import { EventsBuilder } from '../events/events.ts';
-import { plainKernels } from '../kernels/plain.ts';
+import { test } from 'node:test';
 import type { Model } from './model.ts';
-import { readModel, writeModel } from './modelFile.ts';
-import { trainModel } from './trainModel.ts';
-
-const ADDRESSES = ['10.1.2.3', '10.1.2.9', '198.51.100.7', '2001:db8:1:2::3', '2001:db8:1:2::4', '8.8.8.8'];
-
-async function smallModel(numIpEncoderLayers: number): Promise<Model> {
-  const builder = new EventsBuilder();
-  for (const [i, address] of [...ADDRESSES, ...ADDRESSES].entries()) {
-    const name = new TextEncoder().encode(`user_${i % 4}`);
-    builder.add(name, 0, name.length, parseAddress(address)!, i === 0 ? Number.NaN : 1541289600.5 + i);
-  }
-  const hyperparameters = {
-    vectorDim: 4,
-    epochs: 2,
-    miniBatchSize: 5,
-    numIpEncoderLayers,
-    learningRate: 0.1,
-  };
-  return trainModel(builder.build(), { hyperparameters, seed: 2 ** 53 - 1, validation: builder.build() });
-}
-
-function written(model: Model): Uint8Array {
-  const parts: Uint8Array[] = [];
-  writeModel(model, (bytes) => parts.push(bytes.slice()));
-  return new Uint8Array(Buffer.concat(parts));
-}
-
-let bytes: Uint8Array;
-before(async () => {
-  bytes = written(await smallModel(1));
-});
-
-const read = (file: Uint8Array) => readModel(file, 'login.model', plainKernels);
+import {
+  ADDRESSES,
+  bytes,
+  type Header,
+  headerLength,
+  headerOf,
+  read,
+  resized,
+  sealed,
+  smallModel,
+  withHeader,
+  written,
+} from './sampleModelFile.ts';
 
 /** Every number that a model gives, as text, so that bits are compared. */
 function behaviour(model: Model): string {
@@ -47,56 +21,6 @@ function behaviour(model: Model): string {
     [...ADDRESSES, '1.1.1.1', '::1'].map((address) => model.score(entity, address, 0)),
   );
   return JSON.stringify(events);
-}
-
-/** The header as an object, to be changed. */
-interface Header {
-  // biome-ignore lint/suspicious/noExplicitAny: the tests write what no type allows
-  card: any;
-  // biome-ignore lint/suspicious/noExplicitAny: the same
-  sections: any;
-}
-
-const headerLength = (file: Uint8Array) => new DataView(file.buffer, file.byteOffset).getUint32(12, true);
-
-function headerOf(file: Uint8Array): Header {
-  return JSON.parse(new TextDecoder().decode(file.subarray(16, 16 + headerLength(file))));
-}
-
-/** The file with another header, in a place of `length` bytes, and with the checksum that belongs to it. */
-function withHeader(file: Uint8Array, header: unknown, length = headerLength(file)): Uint8Array {
-  const text = new TextEncoder().encode(typeof header === 'string' ? header : JSON.stringify(header));
-  assert.ok(text.length <= length, 'the new header is too long for its place');
-  const body = file.subarray(16 + headerLength(file));
-  const copy = new Uint8Array(16 + length + body.length).fill(32);
-  copy.set(file.subarray(0, 12));
-  new DataView(copy.buffer).setUint32(12, length, true);
-  copy.set(text, 16);
-  copy.set(body, 16 + length);
-  return sealed(copy);
-}
-
-/** The file with a header that speaks of other sizes, all of it consistent. */
-function resized(rows: number, prefixes: number): Uint8Array {
-  const length = 4096 - 16;
-  const header = headerOf(bytes);
-  header.card.hyperparameters.numEntityVectors = rows;
-  header.card.data.prefixes = prefixes;
-  header.sections[0].shape[0] = rows;
-  for (const i of [1, 3, 4, 5]) header.sections[i].shape[0] = prefixes;
-  let at = 16 + length;
-  for (const section of header.sections) {
-    section.offset = Math.min(at, Number.MAX_SAFE_INTEGER);
-    const elements = section.shape.reduce((a: number, b: number) => a * b);
-    at = Math.ceil((at + elements * (section.type === 'u8' ? 1 : 4)) / 64) * 64;
-  }
-  return withHeader(bytes, header, length);
-}
-
-function sealed(file: Uint8Array): Uint8Array {
-  const copy = file.slice();
-  copy.set(createHash('sha256').update(copy.subarray(0, -32)).digest(), copy.length - 32);
-  return copy;
 }
 
 /** The file after `change` has been made to its header. */
@@ -293,132 +217,3 @@ for (const [name, damage, message] of DAMAGE) {
     assert.throws(() => read(damage()), { name: 'InputError', message: `login.model: ${sentence}` });
   });
 }
-
-function mustBeRefused(file: Uint8Array): void {
-  assert.throws(
-    () => read(file),
-    (error) => error instanceof InputError && error.message.startsWith('login.model: '),
-  );
-}
-
-test('any changed byte is refused', () => {
-  // All places of the preamble and header, and a share of the rest, each with a change of its own.
-  fc.assert(
-    fc.property(fc.nat({ max: bytes.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
-      const copy = bytes.slice();
-      copy[at] ^= flip;
-      mustBeRefused(copy);
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-test('any shorter or longer file is refused', () => {
-  for (let length = 0; length < bytes.length; length += length < 32 ? 1 : 13)
-    mustBeRefused(bytes.slice(0, length));
-  fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 200 }), (more) => {
-      mustBeRefused(new Uint8Array(Buffer.concat([bytes, more])));
-    }),
-    { numRuns: 100 },
-  );
-});
-
-test('random bytes with the right beginning are refused', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), (rest) => {
-      const start = new Uint8Array(Buffer.concat([bytes.subarray(0, 12), rest]));
-      mustBeRefused(start);
-    }),
-    { numRuns: 500 },
-  );
-});
-
-/** Refused, or a model that answers: nothing in between. */
-function refusedOrWorks(file: Uint8Array): void {
-  let model: Model;
-  try {
-    model = read(file);
-  } catch (error) {
-    assert.ok(error instanceof InputError, String((error as Error).stack));
-    return;
-  }
-  for (const [i, text] of [...ADDRESSES, '9.9.9.9', '::'].entries()) {
-    const { dotProduct, verdict } = model.score(`user_${i}`, text, 0);
-    assert.ok(!Number.isNaN(dotProduct));
-    assert.ok(['ok', 'suspicious', 'unknown'].includes(verdict));
-  }
-}
-
-test('a changed header under a right checksum is refused, or makes a model that answers', () => {
-  const value = fc.oneof(
-    fc.constantFrom<unknown>(
-      0,
-      -1,
-      0.5,
-      1,
-      2 ** 31,
-      2 ** 32,
-      2 ** 50,
-      2 ** 53,
-      1e308,
-      null,
-      '',
-      'u8',
-      [],
-      {},
-      true,
-    ),
-    fc.integer({ min: 0, max: 5000 }),
-  );
-  /** All places of a JSON value. */
-  const places = (node: unknown, path: (string | number)[] = []): (string | number)[][] =>
-    typeof node === 'object' && node !== null
-      ? [path, ...Object.entries(node).flatMap(([key, child]) => places(child, [...path, key]))]
-      : [path];
-  const all = places(headerOf(bytes)).filter((path) => path.length > 0);
-  const change = fc.tuple(fc.constantFrom(...all), value, fc.boolean());
-  fc.assert(
-    fc.property(fc.array(change, { minLength: 1, maxLength: 4 }), (changes) => {
-      // biome-ignore lint/suspicious/noExplicitAny: walks into any place
-      const header: any = headerOf(bytes);
-      for (const [path, value, remove] of changes) {
-        const parent = path.slice(0, -1).reduce((node, key) => node?.[key], header);
-        if (typeof parent !== 'object' || parent === null) continue;
-        if (remove) delete parent[path[path.length - 1]];
-        else parent[path[path.length - 1]] = value;
-      }
-      fc.pre(JSON.stringify(header).length <= headerLength(bytes));
-      refusedOrWorks(withHeader(bytes, header));
-    }),
-    { numRuns: 3000 },
-  );
-});
-
-test('a changed byte under a right checksum is refused, or makes a model that answers', () => {
-  fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.nat({ max: bytes.length - 33 }), fc.integer({ min: 0, max: 255 })), {
-        minLength: 1,
-        maxLength: 5,
-      }),
-      (changes) => {
-        const copy = bytes.slice();
-        for (const [at, byte] of changes) copy[at] = byte;
-        refusedOrWorks(sealed(copy));
-      },
-    ),
-    { numRuns: 3000 },
-  );
-});
-
-test('other sizes, with shapes and offsets that belong to them, never pass for a whole file', () => {
-  const { shape } = headerOf(bytes).sections[0];
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 2 ** 27 }), fc.nat({ max: 2 ** 53 - 1 }), (rows, prefixes) => {
-      fc.pre(rows !== shape[0] || prefixes !== headerOf(bytes).card.data.prefixes);
-      mustBeRefused(resized(rows, prefixes));
-    }),
-    { numRuns: 300 },
-  );
-});
