@@ -48,7 +48,7 @@ export function prepareCommand(): Command {
     .option('--threads <n>', 'processor cores to use (default: all)')
     .option(
       '--memory-limit <size>',
-      'memory for data (the command itself takes up to 700MB more); what does not fit goes to disk beside --train',
+      'memory for data (the command itself takes up to 600MB more); what does not fit goes to disk beside --train',
       DEFAULT_MEMORY_LIMIT,
     )
     .option('--json <file>', 'writes the summary as JSON as well')

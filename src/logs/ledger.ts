@@ -122,7 +122,12 @@ export class Ledger {
       CREATE TABLE ledger (position BIGINT, reason UTINYINT, micros BIGINT, entity VARCHAR, ipv4 UINTEGER, text VARCHAR);
       CREATE TABLE odd_addresses (written VARCHAR, canonical VARCHAR)`);
     const ledger = new Ledger(database, threads);
-    for (let i = 0; i < Math.min(threads, MOST_FEEDERS); i++) ledger.#feeders.push(await database.connect());
+    for (let i = 0; i < Math.min(threads, MOST_FEEDERS); i++) {
+      const feeder = await database.connect();
+      // One transaction for all inputs: each commit waits for the disk.
+      await feeder.run('BEGIN');
+      ledger.#feeders.push(feeder);
+    }
     return ledger;
   }
 
@@ -150,7 +155,6 @@ export class Ledger {
     };
     const feed = async (connection: DuckDBConnection) => {
       const prepared = new Map<boolean, DuckDBPreparedStatement>();
-      await connection.run('BEGIN');
       let upcoming = next();
       while (!failed) {
         const taken = await upcoming;
@@ -172,7 +176,6 @@ export class Ledger {
         }
         block.release();
       }
-      await connection.run('COMMIT');
       for (const statement of prepared.values()) statement.destroySync();
     };
     // Each feeder's statement runs on the thread that it came on. DuckDB's own threads, offered the same single
@@ -245,7 +248,10 @@ export class Ledger {
   /** Has `parseAddress` decide about every address that is not plain IPv4; makes the view `events`. */
   async close(): Promise<void> {
     const { connection } = this.#database;
-    for (const feeder of this.#feeders.splice(0)) feeder.closeSync();
+    for (const feeder of this.#feeders.splice(0)) {
+      await feeder.run('COMMIT');
+      feeder.closeSync();
+    }
     const odd = await appendOddAddresses(this.#database);
     const join = odd === 0 ? '' : `LEFT JOIN odd_addresses ON text = written`;
     const canonical = odd === 0 ? 'NULL::VARCHAR AS canonical' : 'canonical';

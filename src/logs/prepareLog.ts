@@ -23,7 +23,7 @@ import { openParquet, PARQUET_MAGIC } from './parquet.ts';
 import { spool } from './spool.ts';
 import { accountOfLines, formatExamples, type PrepareSummary } from './summary.ts';
 
-/** Keeps the process below 1.5 GB: 1.37 GB at its peak on a log of 7 GB with 28 million events, two threads. */
+/** Keeps the process below 1.5 GB: 1.29 GB at its peak on a log of 7 GB with 28 million events, two threads. */
 export const DEFAULT_MEMORY_LIMIT = '700MB';
 
 export interface PrepareOptions extends Expressions {
@@ -38,7 +38,7 @@ export interface PrepareOptions extends Expressions {
   /** integer, 0 to 2^53 − 1 */
   seed?: number;
   threads?: number;
-  /** for data, as DuckDB reads it; with two threads the process holds up to 700 MB besides */
+  /** for data, as DuckDB reads it; with two threads the process holds up to 600 MB besides */
   memoryLimit?: string;
   /** other files that the caller writes: named like an input, they are refused */
   otherOutputs?: readonly [option: string, path: string][];
