@@ -176,7 +176,7 @@ function knownAccounts(
   }
   if (!isKnown.includes(1)) {
     throw new InputError(
-      `${names.model}: it was trained on none of the ${counted(trained, 'account')} in ${names.train}. Name the file that it was trained on with --train.`,
+      `${names.model}: expected a model trained on ${names.train}, got one that has seen none of its ${counted(trained, 'account')}. Name the file that it was trained on with --train.`,
     );
   }
   return isKnown;
