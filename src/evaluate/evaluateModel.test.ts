@@ -170,6 +170,10 @@ test('what cannot be judged is refused with the reason', () => {
   const attacksOnly = { ...labelled, labels: new Uint8Array(400).fill(1) };
   const one = selectEvents(test3Days, [0]);
   const table: [EvaluationData, string | RegExp][] = [
+    [
+      { train, test: strangers },
+      'evaluate: expected events that share the dictionary of the training events, got another one. Read or collect them with train.entities.',
+    ],
     [{ train }, 'evaluate: expected test events or labelled events, got neither.'],
     [
       { train, test: foreign },

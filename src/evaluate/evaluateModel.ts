@@ -55,6 +55,7 @@ export function evaluateModel(
   const { sampleSize = 100_000, seed = 1, onStage = () => {} } = options;
   const names = completeNames(data, options.names);
   const notes: string[] = [];
+  requireOneDictionary(data);
 
   onStage('learning the baselines');
   const history = new AccountHistory(data.train);
@@ -142,6 +143,17 @@ export function evaluateModel(
     ),
     notes,
   };
+}
+
+/** Numbers of entities of two dictionaries must not be taken for each other. */
+function requireOneDictionary({ train, test, labelled }: EvaluationData): void {
+  for (const events of [test, labelled?.events]) {
+    if (events && events.entities !== train.entities) {
+      throw new InputError(
+        'evaluate: expected events that share the dictionary of the training events, got another one. Read or collect them with train.entities.',
+      );
+    }
+  }
 }
 
 function completeNames(data: EvaluationData, given: Partial<InputNames> = {}): InputNames {
