@@ -48,7 +48,7 @@ thead th.text{text-align:left}
 td{white-space:nowrap}
 .thresholds tbody th{min-width:15.5em}
 .many{font-size:.8rem}.many th,.many td{padding:5px}.many tbody th{min-width:9em}
-.strange td.text{white-space:normal;min-width:9em}
+.strange td.text{white-space:normal;min-width:10.5em}
 .strange tbody th{min-width:8.5em;max-width:16em}
 .strange td.time{white-space:nowrap}
 .chosen>*{background:var(--chosen)}
