@@ -145,7 +145,7 @@ function requireSoundFiles(model: string, flags: EvaluateFlags): void {
     if (inputs.includes(path)) {
       throw new UsageError(`${option}: expected a file to write, got ${quoted(path)}, which is read.`);
     }
-    requireFileName(path);
+    requireFileName(path, 'Name a file; without --report and --json the figures go to standard output.');
   }
   const streams = ['train', 'test', 'labelled'] as const;
   const fromStandardInput = streams.filter((name) => flags[name] === '-').map((name) => `--${name}`);

@@ -54,6 +54,9 @@ export function simulateCommand(): Command {
     .action(simulate);
 }
 
+/** For outputs that are no files. */
+const ADVICE = 'Write to standard output with --out - and redirect that.';
+
 async function simulate(flags: SimulateFlags): Promise<void> {
   const options: WorldOptions = {
     users: integerOption('--users', flags.users, 1, MOST_USERS),
@@ -65,8 +68,8 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   if (truthPath === flags.out) {
     throw new UsageError(`--truth: expected another file than --out, got ${quoted(truthPath)} for both.`);
   }
-  if (flags.out !== '-') requireFileName(flags.out);
-  if (truthPath !== undefined) requireFileName(truthPath);
+  if (flags.out !== '-') requireFileName(flags.out, ADVICE);
+  if (truthPath !== undefined) requireFileName(truthPath, ADVICE);
   const world = createWorld(flags, options);
   // Written before the log, so that a name that cannot be written fails at once; both appear when both are complete.
   const truthFile = truthPath === undefined ? undefined : new AtomicFile(truthPath);

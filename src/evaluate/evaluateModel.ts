@@ -55,6 +55,7 @@ export function evaluateModel(
   const { sampleSize = 100_000, seed = 1, onStage = () => {} } = options;
   const names = completeNames(data, options.names);
   const notes: string[] = [];
+  requireOneDictionary(data);
 
   onStage('learning the baselines');
   const history = new AccountHistory(data.train);
@@ -144,6 +145,17 @@ export function evaluateModel(
   };
 }
 
+/** Numbers of entities of two dictionaries must not be taken for each other. */
+function requireOneDictionary({ train, test, labelled }: EvaluationData): void {
+  for (const events of [test, labelled?.events]) {
+    if (events && events.entities !== train.entities) {
+      throw new InputError(
+        'evaluate: expected events that share the dictionary of the training events, got another one. Read or collect them with train.entities.',
+      );
+    }
+  }
+}
+
 function completeNames(data: EvaluationData, given: Partial<InputNames> = {}): InputNames {
   return {
     model: 'the model',
@@ -176,7 +188,7 @@ function knownAccounts(
   }
   if (!isKnown.includes(1)) {
     throw new InputError(
-      `${names.model}: it was trained on none of the ${counted(trained, 'account')} in ${names.train}. Name the file that it was trained on with --train.`,
+      `${names.model}: expected a model trained on ${names.train}, got one that has seen none of its ${counted(trained, 'account')}. Name the file that it was trained on with --train.`,
     );
   }
   return isKnown;

@@ -32,7 +32,7 @@ export function fittingOracle(
   if (fitting < anomalies.length / 2) {
     const percent = Math.round((100 * fitting) / anomalies.length);
     throw new InputError(
-      `${names.truth}: expected the truth of the log that ${names.test ?? names.labelled} comes from, but only ${percent} % of its honest events are near the home or work of their account. Name the truth file that was written beside that log.`,
+      `${names.truth}: expected the truth of the log behind ${names.test ?? names.labelled}, but only ${percent} % of the honest events there are near the home or work of their account. Name the truth file that was written beside that log.`,
     );
   }
   return oracle;

@@ -1,19 +1,26 @@
 import type { Comparison, Evaluation, Threshold, ThresholdRule, ThresholdTable } from './evaluation.ts';
 
-/** A share as a percentage with as many digits as it deserves: `94.3 %`, `0.98 %`, `0.0042 %`. */
+/**
+ * A share as a percentage: `94.3 %`, `99.72 %`; two digits of what is below one percent: `0.98 %`, `0.0042 %`. Only 0 and
+ * 1 themselves become `0 %` and `100 %`.
+ */
 export function percent(share: number): string {
   const value = share * 100;
   if (value === 0 || value === 100) return `${value} %`;
-  // 99.99 % must not become 100 %.
-  const distance = Math.min(value, 100 - value);
-  const digits = distance >= 9.95 ? 1 : Math.min(6, 1 - Math.floor(Math.log10(distance)));
-  return `${value.toFixed(Math.max(1, digits))} %`;
+  if (value < 0.995) return `${value.toFixed(Math.min(6, 1 - Math.floor(Math.log10(value))))} %`;
+  const text = value.toFixed(value < 99 ? 1 : 2);
+  return `${text === '100.00' ? '> 99.99' : text} %`;
 }
 
-/** An AUC; one that is nearly but not quite 1 keeps the digits that say so. */
+/** A rate that was asked for, with no more digits than it has: `0.1 %`, `99.9 %`. */
+export function limitText(share: number): string {
+  return `${Number((share * 100).toPrecision(6))} %`;
+}
+
+/** An AUC; `1.0000` is kept for 1 itself. */
 export function area(value: number): string {
   const text = value.toFixed(4);
-  return text === '1.0000' && value < 1 ? value.toFixed(7) : text;
+  return text === '1.0000' && value < 1 ? '> 0.9999' : text;
 }
 
 /** An anomaly or threshold for people to read. */
@@ -33,7 +40,7 @@ export function amount(value: number): string {
 export function ruleText(rule: ThresholdRule): string {
   switch (rule.kind) {
     case 'false_positive_rate':
-      return `at most ${Number((rule.limit * 100).toPrecision(6))} % of honest events`;
+      return `at most ${limitText(rule.limit)} of honest events`;
     case 'alerts_per_day':
       return `at most ${amount(rule.limit)} ${rule.limit === 1 ? 'alert' : 'alerts'} a day`;
     case 'aws':

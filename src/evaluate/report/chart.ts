@@ -14,7 +14,7 @@ export interface Frame {
 }
 
 /** Room for axis labels around the plot. */
-export const MARGIN = { top: 14, right: 18, bottom: 46, left: 62 } as const;
+export const MARGIN = { top: 14, right: 30, bottom: 46, left: 76 } as const;
 
 /** The plot's own corners within a frame of that size. */
 export function plotArea({ width, height }: Pick<Frame, 'width' | 'height'>) {

@@ -32,7 +32,7 @@ ${headline(evaluation, thresholds)}
 ${notes.length > 0 ? html`<div class="notes">${notes.map((note) => html`<p>${note}</p>`)}</div>` : ''}
 
 <h2>Attacks caught against honest events flagged</h2>
-<p>Each point of a curve is a threshold: how many attacks it catches (up), and how many honest events it flags on the way (right). Nearer to the upper left is better. The oracle, where there is one, is the limit that no detector can pass.</p>
+<p>Each point of a curve is a threshold: how many attacks it catches (up), and how many honest events it flags on the way (right). Nearer to the upper left is better.${titles.has('oracle') ? ' The oracle knows how the log was simulated: it is the limit that no detector can pass.' : ''}</p>
 ${rocFigure(evaluation, thresholds, attacks[0], titles, LARGE)}
 <div class="pair">${attacks.slice(1).map((comparison) => rocFigure(evaluation, thresholds, comparison, titles, MEDIUM))}</div>
 
@@ -55,7 +55,7 @@ ${byHonestKind.length > 0 ? html`<h3>AUC by kind of honest events</h3>${honestKi
 <p>What a team would find at the top of its list on a day without attacks: the strangest event of each of ${amount(evaluation.strangestHonest.length)} accounts.</p>
 ${strangestTable(evaluation.strangestHonest, threshold)}
 <h2>The strangest attacks</h2>
-<p>Of ${attacksText(attacks[0])}.</p>
+<p>The strangest event of each account among ${attacksText(attacks[0])}.</p>
 ${strangestTable(evaluation.strangestAttacks, threshold)}
 
 <h2>The model</h2>
@@ -116,7 +116,7 @@ function rocFigure(
   const ranked = detectors.toSorted((a, b) => b.areaUnderCurve - a.areaUnderCurve);
   const point = { ...effect, threshold: chosen.threshold };
   return html`<figure><h3>Against ${title}</h3>
-${rocChart(curves, Math.min(honestEvents, evaluation.honest.evaluation.length), point, size)}
+<div class="wide">${rocChart(curves, Math.min(honestEvents, evaluation.honest.evaluation.length), point, size)}</div>
 <ul class="legend">${ranked.map(
     ({ detector, areaUnderCurve }) =>
       html`<li>${lineSample(detector)} ${titles.get(detector)!} <b>${area(areaUnderCurve)}</b></li>`,
@@ -125,7 +125,7 @@ ${rocChart(curves, Math.min(honestEvents, evaluation.honest.evaluation.length), 
 
 function distributionFigure(comparison: Comparison, threshold: number): Html {
   const { neural } = comparison;
-  return html`<figure>${distributionChart(neural.honest, neural.attacks, threshold, LARGE)}
+  return html`<figure><div class="wide">${distributionChart(neural.honest, neural.attacks, threshold, LARGE)}</div>
 <ul class="legend"><li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="honest-area" x="1" y="1" width="24" height="12"/></svg> honest events</li>
 <li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="attack-area" x="1" y="1" width="24" height="12"/></svg> ${attacksText(comparison)}</li></ul>
 <figcaption>Everything at or right of the threshold (${anomalyText(threshold)}) is flagged. Honest events there are false alarms, such as journeys; attacks left of it are missed. The outermost ${percent(UNDRAWN_SHARE)} at either end are not drawn.</figcaption></figure>`;

@@ -1,5 +1,5 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
-import { curveStepAfter, line } from 'd3-shape';
+import { curveLinear, curveStepAfter, line } from 'd3-shape';
 import type { OperatingPoint } from '../../ranking/roc.ts';
 import { at, framedChart, plotArea, type Tick } from './chart.ts';
 import { type Html, html } from './html.ts';
@@ -14,9 +14,12 @@ export interface RocCurve {
 /** Detectors with so few points are shown as points, as there is nothing to choose between them. */
 const FEW_POINTS = 5;
 
+/** With more points, a step is finer than the line is wide, and what steps are left come from thinning the curve. */
+const FINE_POINTS = 80;
+
 /**
- * ROC curves with a logarithmic axis of false-positive rates, as the left end is what can be used. Drawn in steps: a
- * point between two thresholds cannot be had.
+ * ROC curves with a logarithmic axis of false-positive rates, as the left end is what can be used. Coarse detectors are
+ * drawn in steps: a point between two thresholds cannot be had.
  * @param honestEvents how many the rates were measured on: no rate below one of them is shown
  * @param chosen the operating point to mark on the first curve
  */
@@ -32,9 +35,10 @@ export function rocChart(
   const x = scaleLog().domain([lowest, 1]).range([area.left, area.right]);
   const y = scaleLinear().domain([0, 1]).range([area.bottom, area.top]);
   const place = (point: OperatingPoint) => x(Math.max(lowest, point.falsePositiveRate));
-  const path = line<OperatingPoint>(place, (point) => y(point.truePositiveRate))
-    .curve(curveStepAfter)
-    .digits(2);
+  const path = (points: OperatingPoint[]) =>
+    line<OperatingPoint>(place, (point) => y(point.truePositiveRate))
+      .curve(points.length > FINE_POINTS ? curveLinear : curveStepAfter)
+      .digits(2)(points) ?? '';
   const xTicks = Array.from({ length: decades + 1 }, (_, i): Tick => {
     const rate = 10 ** (i - decades);
     return [rate, `${Number((rate * 100).toPrecision(1))} %`];
@@ -44,7 +48,7 @@ export function rocChart(
   const drawn = curves
     .toReversed()
     .map(({ detector, points }) => [
-      html`<path class="curve ${detector}" d="${path(points) ?? ''}"/>`,
+      html`<path class="curve ${detector}" d="${path(points)}"/>`,
       points.length > FEW_POINTS
         ? ''
         : points

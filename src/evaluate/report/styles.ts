@@ -32,18 +32,25 @@ figcaption{font-size:.92rem;max-width:76ch}
 .swatch{flex:none;width:26px;height:14px}
 .pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:8px 32px}
 .triple{display:grid;grid-template-columns:repeat(auto-fit,minmax(300px,1fr));gap:8px 24px}
+/* Letters of a chart grow and shrink with it: keep them readable. */
+.wide>.chart{min-width:620px}
+.pair .chart{min-width:0;max-width:560px}
+.triple .chart{max-width:380px}
 .pair h3,.pair figure{margin:.6em 0 .3em}
 .wide{overflow-x:auto;margin:.6em 0 1em}
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums;min-width:min(100%,640px)}
 th,td{padding:6px 10px;text-align:right;border-bottom:1px solid var(--rule);vertical-align:top}
 thead th{vertical-align:bottom;color:var(--soft);font-weight:600;line-height:1.3}
 thead th[colspan]{text-align:center}
-tbody th{font-weight:600;text-align:left;overflow-wrap:anywhere}
-th:first-child,.text{text-align:left}
+tbody th{font-weight:600;text-align:left;overflow-wrap:break-word}
+tr:first-child th:first-child,.text{text-align:left}
 thead th.text{text-align:left}
 td{white-space:nowrap}
-.strange td.text{white-space:normal;min-width:9em}
-.strange tbody th{min-width:6em;max-width:16em}
+.thresholds tbody th{min-width:15.5em}
+.many{font-size:.8rem}.many th,.many td{padding:5px}.many tbody th{min-width:9em}
+.strange td.text{white-space:normal;min-width:10.5em}
+.strange tbody th{min-width:8.5em;max-width:16em}
+.strange td.time{white-space:nowrap}
 .chosen>*{background:var(--chosen)}
 .badge{background:var(--badge);color:var(--badge-ink);border-radius:9px;padding:1px 8px;font-size:.75rem;white-space:nowrap}
 .card{display:grid;grid-template-columns:repeat(auto-fill,minmax(300px,1fr));gap:0 28px;margin:.6em 0}
@@ -55,6 +62,7 @@ td{white-space:nowrap}
 @media (max-width:560px){main{padding:16px 14px 40px}.pair,.triple{grid-template-columns:1fr}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#333;--rule:#bbb;--panel:#f7f7f7;--chosen:#e6f2fb;--badge:#0072b2;--badge-ink:#fff}
 body{font-size:10.5pt}main{max-width:none;padding:0}figure,tr,.tile,.card div{break-inside:avoid}h2,h3{break-after:avoid}
-.wide{overflow:visible}table{font-size:8pt;min-width:0}th,td{padding:3px 5px}
+.pair{grid-template-columns:1fr 1fr}.triple{grid-template-columns:1fr 1fr 1fr}
+.wide{overflow:visible}.wide>.chart{min-width:0}table{font-size:8pt;min-width:0}th,td{padding:3px 5px}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 `;

@@ -7,7 +7,7 @@ import type {
   Threshold,
   ThresholdTable,
 } from '../evaluation.ts';
-import { amount, anomalyText, area, percent, ruleText } from '../sentences.ts';
+import { amount, anomalyText, area, limitText, percent, ruleText } from '../sentences.ts';
 import { type Html, type HtmlPart, html } from './html.ts';
 
 /** Wide tables scroll in a box of their own. */
@@ -21,7 +21,7 @@ export function thresholdsTable({ comparisons }: Evaluation, { rows, chosen }: T
   const hasDays = rows.some(({ falseAlarmsPerDay }) => falseAlarmsPerDay !== null);
   const row = (threshold: Threshold) => html`<tr${threshold === chosen ? CHOSEN : ''}>
 <th scope="row">${ruleText(threshold.rule)}${threshold === chosen ? html` <span class="badge">chosen</span>` : ''}</th>
-<td>${anomalyText(threshold.threshold)}</td>
+<td>${threshold.rule.kind === 'aws' ? `> ${threshold.rule.limit}` : anomalyText(threshold.threshold)}</td>
 <td>${percent(threshold.nominalFalsePositiveRate)}</td>
 <td>${percent(threshold.actualFalsePositiveRate)}</td>
 ${hasDays ? html`<td>${threshold.falseAlarmsPerDay === null ? '–' : amount(threshold.falseAlarmsPerDay)}</td>` : ''}
@@ -29,7 +29,7 @@ ${threshold.effects.map(
   ({ truePositiveRate, precisionAtEqualMix }) =>
     html`<td>${percent(truePositiveRate)}<small>${precisionAtEqualMix === null ? '–' : percent(precisionAtEqualMix)}</small></td>`,
 )}</tr>`;
-  return wide(html`<table class="thresholds"><thead>
+  return wide(html`<table class="thresholds${attacks.length > FEW_ATTACKS ? ' many' : ''}"><thead>
 <tr><th rowspan="2" scope="col">Flag …</th><th rowspan="2" scope="col">where anomaly ≥</th>
 <th colspan="2" scope="colgroup">honest events flagged</th>
 ${hasDays ? html`<th rowspan="2" scope="col">false alarms a day</th>` : ''}
@@ -39,6 +39,9 @@ ${hasDays ? html`<th rowspan="2" scope="col">false alarms a day</th>` : ''}
 }
 
 const CHOSEN = html` class="chosen"`;
+
+/** With more columns the table takes smaller letters, to fit the page. */
+const FEW_ATTACKS = 5;
 
 /** All figures of every detector against one attack. */
 export function qualityTable({ detectors }: Comparison, titles: Map<string, string>): Html {
@@ -51,14 +54,14 @@ ${atTruePositiveRate.map(({ falsePositiveRate }) => html`<td>${percent(falsePosi
 <tr><th rowspan="2" scope="col">detector</th><th rowspan="2" scope="col">AUC</th>
 <th colspan="${first.atFalsePositiveRate.length}" scope="colgroup">TPR where FPR is at most</th>
 <th colspan="${first.atTruePositiveRate.length}" scope="colgroup">FPR where TPR is at least</th></tr>
-<tr>${[...first.atFalsePositiveRate, ...first.atTruePositiveRate].map(({ limit }) => html`<th scope="col">${percent(limit)}</th>`)}</tr>
+<tr>${[...first.atFalsePositiveRate, ...first.atTruePositiveRate].map(({ limit }) => html`<th scope="col">${limitText(limit)}</th>`)}</tr>
 </thead><tbody>${detectors.map(row)}</tbody></table>`);
 }
 
 /** AUC of every detector against every labelled attack, for each kind of honest events. */
 export function honestKindsTable(comparisons: Comparison[], titles: Map<string, string>): Html {
   const [first] = comparisons;
-  return wide(html`<table><thead><tr><th scope="col">honest events</th><th scope="col">against</th>
+  return wide(html`<table><thead><tr><th scope="col">honest events</th><th scope="col" class="text">against</th>
 ${first.detectors.map(({ detector }) => html`<th scope="col">${titles.get(detector)!}</th>`)}</tr></thead><tbody>
 ${comparisons.map(
   ({ honestKind, honestEvents, title, detectors }) =>
@@ -72,13 +75,15 @@ export function strangestTable(events: StrangeEvent[], threshold: number): Html 
   const hasTimes = events.some(({ time }) => time !== null);
   const row = ({ entity, address, time, anomaly, habit }: StrangeEvent) => html`<tr>
 <th scope="row">${shortened(entity)}</th><td class="text"><code>${address}</code></td>
-${hasTimes ? html`<td class="text">${time === null ? '–' : timeText(time)}</td>` : ''}
+${hasTimes ? html`<td class="text time">${time === null ? '–' : timeText(time)}</td>` : ''}
 <td>${anomalyText(anomaly)}${anomaly >= threshold ? '' : html`<small>not flagged</small>`}</td>
 <td class="text"><code>${habit.network}</code><small>${percent(habit.networkShare)} of ${amount(habit.trainingEvents)} events</small></td>
 <td class="text">${
     habit.nearest === null
-      ? 'no address of this family'
-      : html`<code>${habit.nearest}</code><small>${habit.sharedBits === 1 ? '1 bit' : `${habit.sharedBits} bits`} shared</small>`
+      ? 'none of this family'
+      : habit.sharedBits === 0
+        ? 'none with a common bit'
+        : html`<code>${habit.nearest}</code><small>${habit.sharedBits === 1 ? '1 bit' : `${habit.sharedBits} bits`} shared</small>`
   }</td></tr>`;
   return wide(html`<table class="strange"><thead><tr><th scope="col">account</th><th scope="col" class="text">signed in from</th>
 ${hasTimes ? html`<th scope="col" class="text">time (UTC)</th>` : ''}<th scope="col">anomaly</th>
