@@ -8,15 +8,15 @@ import { metricsObject } from '../evaluate/metrics.ts';
 import { renderReport } from '../evaluate/report/report.ts';
 import { amount, area, chosenSentence, percent } from '../evaluate/sentences.ts';
 import { EntityDictionary } from '../events/events.ts';
-import { formatReadSummary, readEvents } from '../events/readEvents.ts';
 import { readTruth } from '../events/simulate/readTruth.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
-import { inputName, readChunks, readWholeFile } from '../files/input.ts';
+import { inputName, readWholeFile } from '../files/input.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { readModel } from '../model/modelFile.ts';
-import { integerOption, numberOption } from './options.ts';
+import { integerOption, numberOption, onBadLineOption } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
 import { readRangeList } from './rangeLists.ts';
+import { readEventFiles } from './readInput.ts';
 
 interface EvaluateFlags {
   train: string;
@@ -106,9 +106,7 @@ function readSettings(flags: EvaluateFlags) {
   if (flags.test === undefined && flags.labelled === undefined) {
     throw new UsageError('evaluate: expected --test FILE or --labelled FILE, got neither.');
   }
-  if (flags.onBadLine !== 'error' && flags.onBadLine !== 'skip') {
-    throw new UsageError(`--on-bad-line: expected error or skip, got ${quoted(flags.onBadLine)}.`);
-  }
+  onBadLineOption(flags.onBadLine);
   if (flags.maxFpr !== undefined && flags.maxAlertsPerDay !== undefined) {
     throw new UsageError('--max-alerts-per-day: expected it or --max-fpr, got both.');
   }
@@ -160,14 +158,9 @@ async function readData(flags: EvaluateFlags): Promise<EvaluationData> {
   const ranges = readRanges(flags.ranges);
   const truth = flags.truth === undefined ? undefined : readTruth(readWholeFile(flags.truth), flags.truth);
   const dictionary = new EntityDictionary();
-  const read = async (path: string, columns: 'events' | 'labelled') => {
-    const name = inputName(path);
-    tell(`reading ${name} …`);
-    const onBadLine = flags.onBadLine as 'error' | 'skip';
-    const content = await readEvents(readChunks(path), { name, onBadLine, columns }, dictionary);
-    tell(`${name}: ${formatReadSummary(content.summary)}`);
-    return content;
-  };
+  const onBadLine = onBadLineOption(flags.onBadLine);
+  const read = (path: string, columns: 'events' | 'labelled') =>
+    readEventFiles([path], { onBadLine, columns }, dictionary);
   const { events: train } = await read(flags.train, 'events');
   const test = flags.test === undefined ? undefined : (await read(flags.test, 'events')).events;
   const labelled = flags.labelled === undefined ? undefined : await read(flags.labelled, 'labelled');
