@@ -31,8 +31,8 @@ test('limits have no more digits than they were given', () => {
 
 test('an AUC of 1 is told from nearly 1, and a threshold beyond all numbers has words', () => {
   assert.deepEqual([1, 0.99999, 0.99917, 0.5].map(area), ['1.0000', '> 0.9999', '0.9992', '0.5000']);
-  assert.deepEqual([3.1416, -2, -0.0001, Infinity, -Infinity, NaN].map(anomalyText), [
-    '3.142',
+  assert.deepEqual([12.3456, -2, -0.0001, Infinity, -Infinity, NaN].map(anomalyText), [
+    '12.346',
     '−2.000',
     '0.000',
     '+∞',

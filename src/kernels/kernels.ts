@@ -155,4 +155,4 @@ export const MOMENT_EPSILON = 1e-8;
  * proved to converge (same source, theorem 4.1). Without it the rows of wide networks, touched by every mini-batch,
  * never come to rest: AUC against random octets fell from .9945 to .9935 (docs/decisions/0004).
  */
-export const FULL_STEPS = 100;
+export const FULL_STEPS = 25;
