@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { InputError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
 import { EventReader, type EventRecord, formatReadSummary, type ReadSummary } from '../events/readEvents.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
@@ -65,7 +65,7 @@ export interface ScoreFileOptions {
 export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary> {
   const { model, events, threshold, onlyFlagged, onBadLine, onScore } = options;
   if (onlyFlagged && threshold === undefined) {
-    throw new InputError(
+    throw new UsageError(
       '--only-flagged: nothing says from where on an event is suspicious. Add --threshold.',
     );
   }

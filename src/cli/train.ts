@@ -97,6 +97,11 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
         process.stderr.write(
           `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}\n`,
         );
+        if (events.entities.count === 1) {
+          process.stderr.write(
+            'warning: all events are of one entity, so nothing can be learned from what others do.\n',
+          );
+        }
         warnOfTooFewSteps(h, events.count);
         progress = startProgress({ label: 'training', total: events.count * h.epochs, unit: 'events' });
       },
