@@ -1,4 +1,4 @@
-import type { AddressWords } from '../addresses/address.ts';
+import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import { hashEntity, hashModulo } from '../events/entityHash.ts';
 import type { Floats, Kernels, Lists } from '../kernels/kernels.ts';
 import { MAX_CHAIN, NO_ROW, type PrefixTable } from './prefixes.ts';
@@ -55,10 +55,32 @@ export class Network {
 
   /** @returns where the vector of addresses with this deepest row starts in #encoded */
   #encode(deepest: number): number {
-    const { prefixes, prefixVectors, dimension, layers } = this.weights;
+    const { prefixes, dimension, layers } = this.weights;
     const row = deepest === NO_ROW ? prefixes.rows.count : deepest;
+    if (this.#isEncoded[row] === 0) {
+      this.#isEncoded[row] = 1;
+      if (layers.length > 0) this.#encodeThroughLayers(deepest, row);
+      else if (deepest !== NO_ROW) this.#addToParent(deepest);
+    }
+    return row * dimension;
+  }
+
+  /** Without layers a row's vector is that of its parent and its own. */
+  #addToParent(row: number): void {
+    const { prefixes, prefixVectors, dimension } = this.weights;
+    const encoded = this.#encoded;
     const at = row * dimension;
-    if (this.#isEncoded[row] === 1) return at;
+    const parent = prefixes.parent[row];
+    if (parent === NO_ROW) {
+      for (let d = 0; d < dimension; d++) encoded[at + d] = prefixVectors[at + d];
+    } else {
+      const above = this.#encode(parent);
+      for (let d = 0; d < dimension; d++) encoded[at + d] = encoded[above + d] + prefixVectors[at + d];
+    }
+  }
+
+  #encodeThroughLayers(deepest: number, row: number): void {
+    const { prefixes, prefixVectors, dimension, layers } = this.weights;
     const { starts, members } = this.#chain;
     starts[1] = appendChain(prefixes, deepest, members, 0);
     let [current, other] = this.#activations;
@@ -67,14 +89,12 @@ export class Network {
       this.#kernels.denseForward(layer, dimension, current, other, 0, 1);
       [current, other] = [other, current];
     }
-    this.#encoded.set(current, at);
-    this.#isEncoded[row] = 1;
-    return at;
+    this.#encoded.set(current, row * dimension);
   }
 
   /** Whether training saw no address of this family: then the sum of its prefix vectors is empty. */
   isUnknownFamily(words: AddressWords, index = 0): boolean {
-    return this.weights.prefixes.find(words, index) === NO_ROW;
+    return !this.weights.prefixes.hasFamily(isIpv4(words, index));
   }
 
   /**
@@ -86,8 +106,19 @@ export class Network {
     const encoded = this.#encoded;
     const vector = this.#encode(prefixes.find(words, index));
     const entity = row * dimension;
+    // Four sums at once, as one alone would wait for each addition before the next.
     let dot = 0;
-    for (let d = 0; d < dimension; d++) dot += entityVectors[entity + d] * encoded[vector + d];
-    return Math.fround(dot);
+    let dot1 = 0;
+    let dot2 = 0;
+    let dot3 = 0;
+    let d = 0;
+    for (; d + 3 < dimension; d += 4) {
+      dot += entityVectors[entity + d] * encoded[vector + d];
+      dot1 += entityVectors[entity + d + 1] * encoded[vector + d + 1];
+      dot2 += entityVectors[entity + d + 2] * encoded[vector + d + 2];
+      dot3 += entityVectors[entity + d + 3] * encoded[vector + d + 3];
+    }
+    for (; d < dimension; d++) dot += entityVectors[entity + d] * encoded[vector + d];
+    return Math.fround(dot + dot1 + (dot2 + dot3));
   }
 }

@@ -22,6 +22,7 @@ export const NO_ROW = 0xffffffff;
 const V6_LEVEL = IPV4_PREFIX_LENGTHS.length;
 const LEVEL_LENGTHS = [...IPV4_PREFIX_LENGTHS, ...IPV6_PREFIX_LENGTHS];
 const LEVELS = LEVEL_LENGTHS.length;
+const LEVEL_16 = IPV4_PREFIX_LENGTHS.indexOf(16);
 
 /** (high, low) cut to the first `length` of 64 bits. */
 function cutHigh(high: number, length: number): number {
@@ -56,14 +57,24 @@ export class PrefixTable {
   readonly rows: PrefixRows;
   /** the next wider prefix's row; NO_ROW for /0 */
   readonly parent: Uint32Array;
+  /** rows of level k are [k, k + 1) of this */
+  readonly #levelStarts: Uint32Array; // (levels + 1)
   readonly #slots: Uint32Array;
   /** deepest row of level ≤ /16 for each first half of an IPv4 address: most random addresses end there */
   readonly #ipv4Start: Uint32Array;
+  /**
+   * One more than the deepest row for each /24 that was asked for, 0 for the others: one memory access instead of two
+   * for each level. Of its 64 MB only the pages that are touched take memory.
+   */
+  readonly #ipv4Known = new Uint32Array(1 << 24);
   /** rows [from, to) of the IPv6 /32 */
   readonly #ipv6Providers: [number, number];
 
   constructor(rows: PrefixRows) {
     this.rows = rows;
+    this.#levelStarts = new Uint32Array(LEVELS + 1);
+    for (let row = 0; row < rows.count; row++) this.#levelStarts[rows.level[row] + 1]++;
+    for (let level = 0; level < LEVELS; level++) this.#levelStarts[level + 1] += this.#levelStarts[level];
     let size = 16;
     while (size < rows.count * 2) size *= 2;
     this.#slots = new Uint32Array(size).fill(NO_ROW);
@@ -89,7 +100,7 @@ export class PrefixTable {
     if (this.#ipv6Providers[1] < 0) this.#ipv6Providers[1] = rows.count;
     this.#ipv4Start = new Uint32Array(65536);
     for (let half = 0; half < 65536; half++) {
-      this.#ipv4Start[half] = this.#deepest(0, IPV4_PREFIX_LENGTHS.indexOf(16), NO_ROW, half * 65536, 0);
+      this.#ipv4Start[half] = this.#deepest(0, LEVEL_16, NO_ROW, half * 65536, 0);
     }
   }
 
@@ -116,6 +127,12 @@ export class PrefixTable {
     });
   }
 
+  /** Whether any address of the family has a row. */
+  hasFamily(ipv4: boolean): boolean {
+    const level = ipv4 ? 0 : V6_LEVEL;
+    return this.#levelStarts[level + 1] > this.#levelStarts[level];
+  }
+
   /** @returns the deepest row that holds the address, or NO_ROW */
   find(words: AddressWords, index = 0): number {
     const at = index * 4;
@@ -125,9 +142,15 @@ export class PrefixTable {
   }
 
   findIpv4(address: number): number {
-    const row = this.#ipv4Start[address >>> 16];
-    if (row === NO_ROW || this.rows.level[row] !== IPV4_PREFIX_LENGTHS.indexOf(16)) return row;
-    return this.#deepest(IPV4_PREFIX_LENGTHS.indexOf(16) + 1, V6_LEVEL - 1, row, address, 0);
+    const known = this.#ipv4Known[address >>> 8];
+    if (known !== 0) return known - 1;
+    const half = this.#ipv4Start[address >>> 16];
+    const row =
+      half === NO_ROW || this.rows.level[half] !== LEVEL_16
+        ? half
+        : this.#deepest(LEVEL_16 + 1, V6_LEVEL - 1, half, address, 0);
+    this.#ipv4Known[address >>> 8] = row + 1;
+    return row;
   }
 
   /** First word of the k-th (modulo their number) of the /32 in the training data; any of 2000::/3 where it has none. */
@@ -151,11 +174,15 @@ export class PrefixTable {
   }
 
   #slotOf(level: number, high: number, low: number): number {
-    const { level: levels, high: highs, low: lows } = this.rows;
+    const { low: lows, high: highs } = this.rows;
     const mask = this.#slots.length - 1;
+    // Rows stand in the order of levels: their borders are in the cache, rows.level is not.
+    const first = this.#levelStarts[level];
+    const end = this.#levelStarts[level + 1];
     for (let slot = slotHash(level, high, low) & mask; ; slot = (slot + 1) & mask) {
       const row = this.#slots[slot];
-      if (row === NO_ROW || (lows[row] === low && highs[row] === high && levels[row] === level)) return slot;
+      if (row === NO_ROW) return slot;
+      if (row >= first && row < end && highs[row] === high && lows[row] === low) return slot;
     }
   }
 }
