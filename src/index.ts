@@ -6,7 +6,7 @@
  */
 import { explainBadAddress, parseAddress } from './addresses/address.ts';
 import { InputError, quoted } from './errors.ts';
-import { type AccessEvent, type Events, EventsBuilder } from './events/events.ts';
+import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } from './events/events.ts';
 import { AtomicFile } from './files/atomicFile.ts';
 import { readWholeFile } from './files/input.ts';
 import { plainKernels } from './kernels/plain.ts';
@@ -14,7 +14,14 @@ import type { Model } from './model/model.ts';
 import { readModel, writeModel } from './model/modelFile.ts';
 import { type TrainOptions, trainModel } from './model/trainModel.ts';
 
+export type { ThresholdChoice } from './decide/thresholds.ts';
+export { thresholdTable } from './decide/thresholds.ts';
 export { InputError, UsageError } from './errors.ts';
+export type { EvaluationOptions } from './evaluate/evaluateModel.ts';
+export { evaluateModel } from './evaluate/evaluateModel.ts';
+export type { Evaluation, EvaluationData, Threshold, ThresholdTable } from './evaluate/evaluation.ts';
+export { metricsObject } from './evaluate/metrics.ts';
+export { renderReport } from './evaluate/report/report.ts';
 export type { AccessEvent, Events } from './events/events.ts';
 export type { EpochRecord, ModelCard, Reason, Score, Verdict } from './model/model.ts';
 export { Model } from './model/model.ts';
@@ -24,10 +31,11 @@ export { version } from './version.ts';
 
 /**
  * Events as columns, from any list of them.
+ * @param entities numbers the entities; give `train.entities` for events that are compared with those of `train`
  * @throws InputError at the first event without entity or with a bad address, naming its place in the list
  */
-export function collectEvents(list: Iterable<AccessEvent>): Events {
-  const builder = new EventsBuilder();
+export function collectEvents(list: Iterable<AccessEvent>, entities?: EntityDictionary): Events {
+  const builder = new EventsBuilder(entities);
   const encoder = new TextEncoder();
   for (const { entity, address, time } of list) {
     const place = `event ${builder.count + 1}`;

@@ -3,7 +3,12 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
+import { demoCommand } from './demo.ts';
+import { evaluateCommand } from './evaluate.ts';
+import { prepareCommand } from './prepare.ts';
+import { scoreCommand } from './score.ts';
 import { simulateCommand } from './simulate.ts';
+import { trainCommand } from './train.ts';
 
 const program = new Command('ip-insights')
   .description(
@@ -14,7 +19,9 @@ const program = new Command('ip-insights')
   .showHelpAfterError('(--help says how to use it)')
   .exitOverride();
 
-for (const command of [simulateCommand()]) program.addCommand(command.copyInheritedSettings(program));
+const COMMANDS = [simulateCommand, prepareCommand, trainCommand, scoreCommand, evaluateCommand, demoCommand];
+for (const command of COMMANDS.map((create) => create()))
+  program.addCommand(command.copyInheritedSettings(program));
 
 /** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
 async function main(argv: string[]): Promise<number> {

@@ -1,13 +1,14 @@
-import { statSync } from 'node:fs';
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
-import { counted, InputError, quoted, UsageError } from '../errors.ts';
+import { counted, quoted, UsageError } from '../errors.ts';
 import { ProvidersWorld } from '../events/simulate/providers.ts';
 import { simulateLog } from '../events/simulate/simulateLog.ts';
 import { truthLines } from '../events/simulate/truth.ts';
 import { TutorialWorld } from '../events/simulate/tutorial.ts';
 import type { World, WorldOptions } from '../events/simulate/world.ts';
-import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { AtomicFile } from '../files/atomicFile.ts';
+import { integerOption } from './options.ts';
+import { requireFileName } from './outputFiles.ts';
 import { type RangeList, readRangeList } from './rangeLists.ts';
 
 interface SimulateFlags {
@@ -53,6 +54,9 @@ export function simulateCommand(): Command {
     .action(simulate);
 }
 
+/** For outputs that are no files. */
+const ADVICE = 'Write to standard output with --out - and redirect that.';
+
 async function simulate(flags: SimulateFlags): Promise<void> {
   const options: WorldOptions = {
     users: integerOption('--users', flags.users, 1, MOST_USERS),
@@ -64,8 +68,8 @@ async function simulate(flags: SimulateFlags): Promise<void> {
   if (truthPath === flags.out) {
     throw new UsageError(`--truth: expected another file than --out, got ${quoted(truthPath)} for both.`);
   }
-  if (flags.out !== '-') requireFileName(flags.out);
-  if (truthPath !== undefined) requireFileName(truthPath);
+  if (flags.out !== '-') requireFileName(flags.out, ADVICE);
+  if (truthPath !== undefined) requireFileName(truthPath, ADVICE);
   const world = createWorld(flags, options);
   // Written before the log, so that a name that cannot be written fails at once; both appear when both are complete.
   const truthFile = truthPath === undefined ? undefined : new AtomicFile(truthPath);
@@ -85,17 +89,6 @@ async function simulate(flags: SimulateFlags): Promise<void> {
 
 /** Time and memory for the log of this many accounts (70 GB) are the limit, not the code. */
 const MOST_USERS = 1_000_000;
-
-/** A file is written beside and renamed, which would replace a device or a pipe by a file. */
-function requireFileName(path: string): void {
-  const found = statSync(path, { throwIfNoEntry: false });
-  if (found?.isDirectory()) throw writeFailure(path, { code: 'EISDIR' });
-  if (found && !found.isFile()) {
-    throw new InputError(
-      `${path}: cannot be written, it is a device or a pipe. Write to standard output with --out - and redirect that.`,
-    );
-  }
-}
 
 function createWorld(flags: SimulateFlags, options: WorldOptions): World {
   if (flags.world !== 'tutorial' && flags.world !== 'providers') {
@@ -160,14 +153,6 @@ async function writeGzip(world: World, file: AtomicFile): Promise<void> {
   );
   gzip.end();
   await Promise.race([failed, finished]);
-}
-
-function integerOption(option: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(value >= least && value <= most)) {
-    throw new UsageError(`${option}: expected an integer from ${least} to ${most}, got ${quoted(text)}.`);
-  }
-  return value;
 }
 
 /** @returns seconds since 1970 of the beginning of that day, UTC */

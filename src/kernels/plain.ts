@@ -1,5 +1,6 @@
 import {
   type Floats,
+  FULL_STEPS,
   type Kernels,
   type Lists,
   MOMENT_DECAY,
@@ -115,17 +116,26 @@ export const plainKernels: Kernels = {
     for (let i = from; i < to; i++) {
       const row = rows[i];
       const at = row * dimension;
-      for (let d = 0; d < dimension; d++) sum[d] = weightDecay * table[at + d];
-      for (let k = starts[i]; k < starts[i + 1]; k++) {
+      sum.fill(0);
+      let k = starts[i];
+      // Two members at a time halve the traffic on `sum`.
+      for (; k + 1 < starts[i + 1]; k += 2) {
         const member = members[k] * dimension;
-        for (let d = 0; d < dimension; d++) sum[d] += gradientScale * gradients[member + d];
+        const member2 = members[k + 1] * dimension;
+        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d] + gradients[member2 + d];
       }
+      if (k < starts[i + 1]) {
+        const member = members[k] * dimension;
+        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d];
+      }
+      for (let d = 0; d < dimension; d++) sum[d] = gradientScale * sum[d] + weightDecay * table[at + d];
       let squares = 0;
       for (let d = 0; d < dimension; d++) squares += sum[d] * sum[d];
       moment[row] = MOMENT_DECAY * moment[row] + (1 - MOMENT_DECAY) * (squares / dimension);
       steps[row]++;
       const unbiased = moment[row] / (1 - MOMENT_DECAY ** steps[row]);
-      const scale = learningRate / (Math.sqrt(unbiased) + MOMENT_EPSILON);
+      const decay = Math.min(1, Math.sqrt(FULL_STEPS / steps[row]));
+      const scale = (learningRate * decay) / (Math.sqrt(unbiased) + MOMENT_EPSILON);
       for (let d = 0; d < dimension; d++) table[at + d] -= scale * sum[d];
     }
   },

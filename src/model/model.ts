@@ -32,6 +32,8 @@ export interface ModelCard {
     lastTime: number | null;
     prefixes: number;
   };
+  /** which prefixes of an address have vectors, if training saw them */
+  prefixLengths: { ipv4: number[]; ipv6: number[] };
   history: EpochRecord[];
 }
 

@@ -138,6 +138,11 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     `its header is not one of a model: card.hyperparameters.vectorDim: Too big: expected number to be <=4096. ${copyAgain}`,
   ],
   [
+    'vectors for other prefixes',
+    () => changed(({ card }) => Object.assign(card.prefixLengths, { ipv6: [0, 32] })),
+    'has vectors for ipv6 prefixes /0, /32, this build for /0, /20, /32, /48, /56. Retrain.',
+  ],
+  [
     'another number of entity vectors',
     () => changed(({ card }) => Object.assign(card.hyperparameters, { numEntityVectors: 9 })),
     'section 1 should be entity_vectors f32[9 × 4], the header says entity_vectors f32[8 × 4]. Train the model again.',
@@ -188,7 +193,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     () => poked('encoder_layers', 0, Number.NEGATIVE_INFINITY),
     'section encoder_layers holds NaN or infinity. Retrain.',
   ],
-  ['an unknown level', () => poked('prefix_level', 2, 14), 'prefix 2 has level 14, there are 14. Retrain.'],
+  ['an unknown level', () => poked('prefix_level', 2, 15), 'prefix 2 has level 15, there are 15. Retrain.'],
   [
     'a prefix with too many bits',
     () => poked('prefix_high', 1, 0x0a000001),

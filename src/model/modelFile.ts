@@ -64,6 +64,7 @@ const cardSchema = z.strictObject({
     lastTime: finite.nullable(),
     prefixes: size,
   }),
+  prefixLengths: z.strictObject({ ipv4: z.array(size), ipv6: z.array(size) }),
   history: z.array(
     z.strictObject({
       epoch: size,
@@ -165,6 +166,7 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
  */
 export function readModel(bytes: Uint8Array, name: string, kernels: Kernels): Model {
   const { card, sections, headerBytes } = readHeader(bytes, name);
+  requireSamePrefixLengths(card, name);
   const end = checkSections(card, sections, PREAMBLE_BYTES + headerBytes, name);
   const expectedBytes = end + DIGEST_BYTES;
   if (bytes.length < expectedBytes) {
@@ -286,6 +288,16 @@ function checkedPrefixes(rows: PrefixRows, name: string): PrefixTable {
       throw bad(row, 'has no wider one above it');
   }
   return table;
+}
+
+function requireSamePrefixLengths({ prefixLengths }: ModelCard, name: string): void {
+  const ours = { ipv4: IPV4_PREFIX_LENGTHS, ipv6: IPV6_PREFIX_LENGTHS };
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    if (String(prefixLengths[family]) === String(ours[family])) continue;
+    throw new InputError(
+      `${name}: has vectors for ${family} prefixes /${prefixLengths[family].join(', /')}, this build for /${ours[family].join(', /')}. Retrain.`,
+    );
+  }
 }
 
 function readHeader(

@@ -7,7 +7,7 @@ import { plainKernels } from '../kernels/plain.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { randomIpv6 } from '../neural/miniBatch.ts';
 import { Network } from '../neural/network.ts';
-import type { PrefixTable } from '../neural/prefixes.ts';
+import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, type PrefixTable } from '../neural/prefixes.ts';
 import { type EpochProgress, Trainer } from '../neural/train.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
@@ -73,6 +73,7 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
     hyperparameters,
     seed,
     data: { ...describe(events), entities: seen.count, prefixes: trainer.weights.prefixes.rows.count },
+    prefixLengths: { ipv4: [...IPV4_PREFIX_LENGTHS], ipv6: [...IPV6_PREFIX_LENGTHS] },
     history,
   };
   return new Model(card, trainer.weights, seen, kernels);

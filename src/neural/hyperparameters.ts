@@ -79,8 +79,8 @@ export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
     'num_ip_encoder_layers',
     [0, 100],
     'integer',
-    1,
-    'fully connected layers of the address encoder, on top of the prefix vectors',
+    0,
+    "fully connected layers of the address encoder, on top of the sum of prefix vectors; AWS's default is 1",
   ),
   rule(
     'randomNegativeSamplingRate',

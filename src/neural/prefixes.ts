@@ -1,12 +1,13 @@
 import { type AddressWords, IPV4_WORD_2 } from '../addresses/address.ts';
 
 /**
- * The prefixes of an address that have a vector of their own, from wide to narrow. IPv4 as it worked best in
- * trials; IPv6 at the borders of practice: registries hand out /12 to /23, providers hold /32 (most) to /20,
- * sites get /48 or /56, links /64.
+ * The prefixes of an address that have a vector of their own, from wide to narrow. IPv4 in steps of two bits, finer
+ * than needed for the tutorial, because real providers' ranges lie at every length. IPv6 at the borders of practice:
+ * registries hand out /20 and the like to the largest, /32 to most providers, sites get /48, households /56.
+ * Measured: docs/decisions/0004.
  */
-export const IPV4_PREFIX_LENGTHS = [0, 8, 12, 16, 20, 24] as const;
-export const IPV6_PREFIX_LENGTHS = [0, 16, 24, 32, 40, 48, 56, 64] as const;
+export const IPV4_PREFIX_LENGTHS = [0, 8, 10, 12, 14, 16, 18, 20, 22, 24] as const;
+export const IPV6_PREFIX_LENGTHS = [0, 20, 32, 48, 56] as const;
 
 /** The longest chain of prefixes that an address can have. */
 export const MAX_CHAIN = Math.max(IPV4_PREFIX_LENGTHS.length, IPV6_PREFIX_LENGTHS.length);

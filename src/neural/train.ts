@@ -3,14 +3,14 @@ import { InputError } from '../errors.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
 import type { Floats, Kernels, Lists, Step } from '../kernels/kernels.ts';
-import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
+import { PURPOSE, permutation, philox, RandomStream } from '../random/philox.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 import { MiniBatch, type TrainingPairs } from './miniBatch.ts';
 import type { Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
 
-/** Standard deviation of a starting entity vector's components. */
-const ENTITY_START_DEVIATION = Number(process.env.INIT ?? 0.05);
+/** Standard deviation of a starting entity vector's components (docs/decisions/0004 has what else was tried). */
+const ENTITY_START_DEVIATION = 0.05;
 
 /** Training metrics since the start of the epoch, over all expanded samples (observed and drawn pairs). */
 export interface EpochProgress {
@@ -223,26 +223,41 @@ export class Trainer {
   }
 }
 
-/** Entity vectors start small and random, address vectors at zero, layers with He's deviation over their number. */
+/**
+ * Entity vectors start small and random, each from its own numbers, so that a row's start does not depend on how
+ * many rows there are; address vectors at zero; layers with He's deviation over their number.
+ */
 function startingWeights(prefixes: PrefixTable, h: Hyperparameters, seed: number): Weights {
   const D = h.vectorDim;
-  const entityVectors = new Float32Array(h.numEntityVectors * D);
-  const random = new RandomStream(seed, PURPOSE.initialWeights);
-  for (let i = 0; i < entityVectors.length; i++) {
-    entityVectors[i] = ENTITY_START_DEVIATION * Math.sqrt(12) * (random.uniform() - 0.5);
+  const entityVectors = allocate(h.numEntityVectors * D, h);
+  const prefixVectors = allocate(prefixes.rows.count * D, h);
+  const block = new Uint32Array(4);
+  const width = (ENTITY_START_DEVIATION * Math.sqrt(12)) / 2 ** 32;
+  for (let row = 0; row < h.numEntityVectors; row++) {
+    for (let d = 0; d < D; d++) {
+      if (d % 4 === 0) {
+        philox(d >>> 2, PURPOSE.initialWeights, row, 0, seed >>> 0, Math.floor(seed / 2 ** 32), block);
+      }
+      entityVectors[row * D + d] = width * (block[d % 4] - 2 ** 31);
+    }
   }
   const layers = Array.from({ length: h.numIpEncoderLayers }, (_, l) => {
     const layer = new Float32Array((D + 1) * D);
-    const draw = new RandomStream(seed, PURPOSE.initialWeights, l + 1);
+    const random = new RandomStream(seed, PURPOSE.layerWeights, l);
     const deviation = Math.sqrt(2 / D) / h.numIpEncoderLayers;
-    for (let i = 0; i < D * D; i++) layer[i] = deviation * draw.normal();
+    for (let i = 0; i < D * D; i++) layer[i] = deviation * random.normal();
     return layer;
   });
-  return {
-    dimension: D,
-    entityVectors,
-    prefixes,
-    prefixVectors: new Float32Array(prefixes.rows.count * D),
-    layers,
-  };
+  return { dimension: D, entityVectors, prefixes, prefixVectors, layers };
+}
+
+function allocate(length: number, { numEntityVectors, vectorDim }: Hyperparameters): Float32Array {
+  try {
+    return new Float32Array(length);
+  } catch {
+    const gigabytes = ((4 * length) / 2 ** 30).toFixed(1);
+    throw new InputError(
+      `a table of ${gigabytes} GiB does not fit into memory. Lower --num-entity-vectors (now ${numEntityVectors}) or --vector-dim (now ${vectorDim}).`,
+    );
+  }
 }

@@ -53,6 +53,7 @@ export const PURPOSE = {
   simulation: 6,
   attackers: 7,
   sampling: 8,
+  layerWeights: 9,
 } as const;
 
 /** A sequence of random numbers that is fixed by (seed, purpose, index). */

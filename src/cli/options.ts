@@ -1,0 +1,45 @@
+import { quoted, UsageError } from '../errors.ts';
+
+/** `--on-bad-line`: what to do with a line that is no event. */
+export function onBadLineOption(text: string): 'error' | 'skip' {
+  if (text === 'error' || text === 'skip') return text;
+  throw new UsageError(`--on-bad-line: expected error or skip, got ${quoted(text)}.`);
+}
+
+/** @throws UsageError where the text is no integer from `least` to `most` */
+export function integerOption(option: string, text: string, least: number, most: number): number {
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(value >= least && value <= most)) {
+    throw new UsageError(`${option}: expected an integer from ${least} to ${most}, got ${quoted(text)}.`);
+  }
+  return value;
+}
+
+/** @throws UsageError where the text is no decimal number within the bounds; `expectation` says them in words */
+export function numberOption(
+  option: string,
+  text: string,
+  isWithin: (value: number) => boolean,
+  expectation: string,
+): number {
+  const value = /^-?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+  if (!(Number.isFinite(value) && isWithin(value))) {
+    throw new UsageError(`${option}: expected ${expectation}, got ${quoted(text)}.`);
+  }
+  return value;
+}
+
+/** Output files of one command must differ from each other and from its inputs. */
+export function requireDifferentFiles(
+  inputs: string[],
+  outputs: [option: string, path: string | undefined][],
+): void {
+  const taken = new Map(inputs.map((path) => [path, 'the input']));
+  for (const [option, path] of outputs) {
+    if (path === undefined || path === '-') continue;
+    const other = taken.get(path);
+    if (other)
+      throw new UsageError(`${option}: expected another file than ${other}, got ${quoted(path)} for both.`);
+    taken.set(path, option);
+  }
+}

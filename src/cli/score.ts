@@ -1,0 +1,127 @@
+import { Command } from 'commander';
+import { InputError } from '../errors.ts';
+import { hashEntityBytes } from '../events/entityHash.ts';
+import { EventReader, type EventRecord, formatReadSummary, type ReadSummary } from '../events/readEvents.ts';
+import { AtomicFile } from '../files/atomicFile.ts';
+import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
+import { loadModel } from '../index.ts';
+import { type Model, verdictOf } from '../model/model.ts';
+import { numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
+import { startProgress } from './progress.ts';
+import { ScoreLines } from './scoreLines.ts';
+
+interface ScoreFlags {
+  out?: string;
+  threshold?: string;
+  onlyFlagged?: boolean;
+  onBadLine: string;
+}
+
+/** `ip-insights score`: events → one JSON object a line, in input order. */
+export function scoreCommand(): Command {
+  return new Command('score')
+    .description('Score events (CSV entity,address[,time]): one JSON object a line, in input order.')
+    .argument('<model>', 'a model that `train` wrote')
+    .argument('<events>', 'CSV file, gzip recognised, - for standard input')
+    .option('--out <file>', 'where the lines go (default: standard output)')
+    .option(
+      '--threshold <anomaly>',
+      'verdict "suspicious" at this anomaly and above; `evaluate` proposes one',
+    )
+    .option('--only-flagged', 'write suspicious events only (needs --threshold)')
+    .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error')
+    .action(async (modelPath: string, events: string, flags: ScoreFlags) => {
+      const threshold =
+        flags.threshold === undefined
+          ? undefined
+          : numberOption('--threshold', flags.threshold, () => true, 'a number');
+      const onBadLine = onBadLineOption(flags.onBadLine);
+      requireDifferentFiles([modelPath, events], [['--out', flags.out]]);
+      const onlyFlagged = flags.onlyFlagged === true;
+      await scoreFile({
+        model: loadModel(modelPath),
+        events,
+        out: flags.out,
+        threshold,
+        onlyFlagged,
+        onBadLine,
+      });
+    });
+}
+
+export interface ScoreFileOptions {
+  model: Model;
+  events: string;
+  /** undefined: standard output */
+  out?: string;
+  threshold?: number;
+  onlyFlagged: boolean;
+  onBadLine: 'error' | 'skip';
+  /** told of every scored event, before it is written */
+  onScore?: (record: EventRecord, anomaly: number, suspicious: boolean) => void;
+}
+
+/** Scores a file as a stream, in constant memory. */
+export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary> {
+  const { model, events, threshold, onlyFlagged, onBadLine, onScore } = options;
+  if (onlyFlagged && threshold === undefined) {
+    throw new InputError(
+      '--only-flagged: nothing says from where on an event is suspicious. Add --threshold.',
+    );
+  }
+  const name = inputName(events);
+  const file = options.out === undefined || options.out === '-' ? undefined : new AtomicFile(options.out);
+  const lines = new ScoreLines();
+  const hash = new Uint32Array(2);
+  const counts = { ok: 0, suspicious: 0, unknown: 0 };
+  const reader = new EventReader({ name, onBadLine }, (record) => {
+    hashEntityBytes(record.bytes, record.entityStart, record.entityEnd, hash);
+    const dotProduct = model.dotProduct(hash[0], hash[1], record.words);
+    const anomaly = 0 - dotProduct;
+    const reasons = model.reasonsToDoubt(hash[0], hash[1], record.words);
+    const verdict = verdictOf(anomaly, threshold, reasons);
+    counts[verdict]++;
+    onScore?.(record, anomaly, verdict === 'suspicious');
+    if (!onlyFlagged || verdict === 'suspicious') lines.add(record, dotProduct, verdict, reasons);
+  });
+  const progress = startProgress({
+    label: `scoring ${name}`,
+    total: fileSizeBytes(events) / 1e6,
+    unit: 'MB',
+  });
+  let read = 0;
+  try {
+    for await (const chunk of readChunks(events, (bytes) => {
+      read += bytes;
+    })) {
+      reader.push(chunk);
+      await write(lines.take(), file);
+      progress.update(read / 1e6);
+    }
+    const summary = reader.finish();
+    await write(lines.take(), file);
+    file?.commit();
+    progress.stop();
+    const verdicts =
+      threshold === undefined
+        ? 'no verdicts: --threshold says from where on an event is suspicious'
+        : `${counts.suspicious.toLocaleString('en-US')} suspicious, ${counts.ok.toLocaleString('en-US')} ok, ${counts.unknown.toLocaleString('en-US')} unknown`;
+    process.stderr.write(`${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
+    return summary;
+  } finally {
+    progress.stop();
+    file?.abandon();
+  }
+}
+
+async function write(bytes: Uint8Array, file: AtomicFile | undefined): Promise<void> {
+  if (bytes.length === 0) return;
+  if (file) {
+    file.write(bytes);
+    return;
+  }
+  // The buffer is used again: wait until the reader of the pipe has it.
+  await new Promise<void>((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}

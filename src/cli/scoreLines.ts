@@ -1,0 +1,96 @@
+import { formatAddress, isIpv4 } from '../addresses/address.ts';
+import type { EventRecord } from '../events/readEvents.ts';
+import type { Reason, Verdict } from '../model/model.ts';
+
+const encoder = new TextEncoder();
+
+/** Decimal digits and a dot for each octet. */
+const OCTETS = Array.from({ length: 256 }, (_, octet) => encoder.encode(String(octet)));
+
+const ENTITY = encoder.encode('{"entity":"');
+const ADDRESS = encoder.encode('","address":"');
+const DOT_PRODUCT = encoder.encode('","dot_product":');
+const ANOMALY = encoder.encode(',"anomaly":');
+const VERDICTS: Record<Verdict, Uint8Array> = {
+  ok: encoder.encode(',"p_value":null,"verdict":"ok","reasons":['),
+  suspicious: encoder.encode(',"p_value":null,"verdict":"suspicious","reasons":['),
+  unknown: encoder.encode(',"p_value":null,"verdict":"unknown","reasons":['),
+};
+const END = encoder.encode(']}\n');
+
+/** What a line may need besides its entity's name. */
+const SPARE_BYTES = 2048;
+
+/** Writes the lines of `score` as bytes: names go from input to output without becoming strings. */
+export class ScoreLines {
+  #bytes = new Uint8Array(1 << 20);
+  #length = 0;
+  readonly #reasons = new Map<Reason, Uint8Array>();
+
+  add(record: EventRecord, dotProduct: number, verdict: Verdict, reasons: Reason[]): void {
+    // A control character of one byte becomes six.
+    const needed = this.#length + 6 * (record.entityEnd - record.entityStart) + SPARE_BYTES;
+    if (needed > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+      larger.set(this.#bytes.subarray(0, this.#length));
+      this.#bytes = larger;
+    }
+    this.#put(ENTITY);
+    this.#putEscaped(record.bytes, record.entityStart, record.entityEnd);
+    this.#put(ADDRESS);
+    if (isIpv4(record.words)) this.#putIpv4(record.words[3]);
+    else this.#putAscii(formatAddress(record.words));
+    this.#put(DOT_PRODUCT);
+    const text = String(dotProduct);
+    this.#putAscii(text);
+    this.#put(ANOMALY);
+    if (text.startsWith('-')) this.#putAscii(text.slice(1));
+    else this.#putAscii(text === '0' ? text : `-${text}`);
+    this.#put(VERDICTS[verdict]);
+    for (const [i, reason] of reasons.entries()) {
+      if (i > 0) this.#bytes[this.#length++] = 44;
+      let json = this.#reasons.get(reason);
+      if (!json) {
+        json = encoder.encode(JSON.stringify(reason));
+        this.#reasons.set(reason, json);
+      }
+      this.#put(json);
+    }
+    this.#put(END);
+  }
+
+  /** The lines since the last call; valid until the next `add`. */
+  take(): Uint8Array {
+    const lines = this.#bytes.subarray(0, this.#length);
+    this.#length = 0;
+    return lines;
+  }
+
+  #put(bytes: Uint8Array): void {
+    for (let i = 0; i < bytes.length; i++) this.#bytes[this.#length++] = bytes[i];
+  }
+
+  #putAscii(text: string): void {
+    for (let i = 0; i < text.length; i++) this.#bytes[this.#length++] = text.charCodeAt(i);
+  }
+
+  #putIpv4(value: number): void {
+    this.#put(OCTETS[value >>> 24]);
+    this.#bytes[this.#length++] = 46;
+    this.#put(OCTETS[(value >>> 16) & 255]);
+    this.#bytes[this.#length++] = 46;
+    this.#put(OCTETS[(value >>> 8) & 255]);
+    this.#bytes[this.#length++] = 46;
+    this.#put(OCTETS[value & 255]);
+  }
+
+  /** UTF-8 inside a JSON string: only quotes, backslashes and control characters change (RFC 8259, 7). */
+  #putEscaped(bytes: Uint8Array, start: number, end: number): void {
+    for (let i = start; i < end; i++) {
+      const byte = bytes[i];
+      if (byte === 34 || byte === 92) this.#bytes[this.#length++] = 92;
+      if (byte < 32) this.#putAscii(`\\u${byte.toString(16).padStart(4, '0')}`);
+      else this.#bytes[this.#length++] = byte;
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { Command } from 'commander';
+import { counted } from '../errors.ts';
+import { writeFailure } from '../files/atomicFile.ts';
+import { saveModel } from '../index.ts';
+import { FULL_STEPS } from '../kernels/kernels.ts';
+import type { Model } from '../model/model.ts';
+import { trainModel } from '../model/trainModel.ts';
+import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';
+import { integerOption, onBadLineOption, requireDifferentFiles } from './options.ts';
+import { startProgress } from './progress.ts';
+import { readEventFiles } from './readInput.ts';
+
+type TrainFlags = {
+  model: string;
+  validation?: string;
+  seed: string;
+  threads?: string;
+  onBadLine: string;
+} & { [name in keyof Hyperparameters]?: string };
+
+/** `ip-insights train`: events → model. */
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('Learn which networks each entity uses: events (CSV entity,address[,time]) → model.')
+    .argument('<events...>', 'CSV files, gzip recognised, - for standard input')
+    .requiredOption('--model <file>', 'the model to write')
+    .option('--validation <file>', 'later honest events: discriminator_auc after every epoch')
+    .option('--seed <n>', 'the same seed and data give the same model', '1')
+    .option('--threads <n>', 'accepted; this version trains on one thread')
+    .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
+  for (const { name, minimum, maximum, standard, meaning } of HYPERPARAMETERS) {
+    const range = maximum === Number.MAX_SAFE_INTEGER ? `≥ ${minimum}` : `${minimum} to ${maximum}`;
+    const byDefault = standard === undefined ? '' : `, default ${standard}`;
+    command.option(`${optionName(name)} <n>`, `${meaning} (${range}${byDefault})`);
+  }
+  return command.action(run);
+}
+
+async function run(events: string[], flags: TrainFlags): Promise<void> {
+  const hyperparameters: Partial<Hyperparameters> = {};
+  for (const rule of HYPERPARAMETERS) {
+    const text = flags[rule.name];
+    if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, optionName(rule.name), rule);
+  }
+  if (flags.threads !== undefined) {
+    const threads = integerOption('--threads', flags.threads, 1, 4096);
+    if (threads > 1) process.stderr.write('--threads: this version trains on one thread\n');
+  }
+  const seed = integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
+  const onBadLine = onBadLineOption(flags.onBadLine);
+  requireDifferentFiles(
+    [...events, ...(flags.validation === undefined ? [] : [flags.validation])],
+    [['--model', flags.model]],
+  );
+  await trainFiles({
+    events,
+    validation: flags.validation,
+    model: flags.model,
+    hyperparameters,
+    seed,
+    onBadLine,
+  });
+}
+
+export interface TrainFiles {
+  events: string[];
+  validation?: string;
+  model: string;
+  hyperparameters: Partial<Hyperparameters>;
+  seed: number;
+  onBadLine: 'error' | 'skip';
+}
+
+/** Trains from files, with progress, and writes the model. */
+export async function trainFiles(options: TrainFiles): Promise<Model> {
+  const { model: path, onBadLine } = options;
+  requireFolder(path);
+  const { events } = await readEventFiles(options.events, { onBadLine });
+  const validation = options.validation
+    ? (await readEventFiles([options.validation], { onBadLine })).events
+    : undefined;
+  let progress: ReturnType<typeof startProgress> | undefined;
+  let epochs = 1;
+  let interval = 1;
+  let epochStarted = 0;
+  const started = performance.now();
+  try {
+    const model = await trainModel(events, {
+      hyperparameters: options.hyperparameters,
+      seed: options.seed,
+      validation,
+      onStart: (h, prefixes) => {
+        epochs = h.epochs;
+        interval = h.batchMetricsPublishInterval;
+        process.stderr.write(
+          `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}\n`,
+        );
+        warnOfTooFewSteps(h, events.count);
+        progress = startProgress({ label: 'training', total: events.count * h.epochs, unit: 'events' });
+      },
+      onBatch: ({ epoch, batches, positives, samples, crossEntropyNats, accuracy }) => {
+        const metrics = `cross entropy ${crossEntropyNats.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`;
+        progress?.update(epoch * events.count + positives, `epoch ${epoch + 1}: ${metrics}`);
+        if (batches === 1) epochStarted = performance.now();
+        else if (batches % interval === 0) {
+          const rate = Math.round((samples * 1000) / (performance.now() - epochStarted));
+          progress?.line(`epoch ${epoch + 1}, batch ${batches}: ${metrics}, ${counted(rate, 'sample')}/s`);
+        }
+      },
+      onEpoch: ({ epoch, crossEntropyNats, accuracy, discriminatorAuc }) => {
+        const auc =
+          discriminatorAuc === null ? '' : `, validation discriminator_auc ${discriminatorAuc.toFixed(6)}`;
+        progress?.line(
+          `epoch ${epoch} of ${epochs}: cross entropy ${crossEntropyNats.toFixed(5)}, accuracy ${accuracy.toFixed(5)}${auc}`,
+        );
+      },
+    });
+    progress?.stop();
+    const sizeBytes = saveModel(model, path);
+    const seconds = (performance.now() - started) / 1000;
+    const rate = Math.round((events.count * epochs) / seconds);
+    process.stderr.write(
+      `${path}: ${(sizeBytes / 1e6).toFixed(1)} MB, trained in ${seconds.toFixed(1)} s (${counted(rate, 'event')}/s)\n`,
+    );
+    return model;
+  } finally {
+    progress?.stop();
+  }
+}
+
+/** Vectors of some ten components of size 1 are needed before dot products say anything. */
+const LEAST_MOVE = 1;
+
+/** AWS's defaults suit millions of events; with few, most of the training never happens, and nothing else would tell. */
+function warnOfTooFewSteps(h: Hyperparameters, events: number): void {
+  const steps = h.epochs * Math.ceil(events / h.miniBatchSize);
+  let move = 0;
+  for (let t = 0; t < steps && move < LEAST_MOVE; t++) {
+    move += h.learningRate * (1 - t / steps) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
+  }
+  if (move >= LEAST_MOVE) return;
+  process.stderr.write(
+    `warning: ${counted(steps, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try --mini-batch-size 1000 --learning-rate 0.02.\n`,
+  );
+}
+
+/** Said before minutes of training, not after. */
+function requireFolder(path: string): void {
+  const folder = dirname(path);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory())
+    throw writeFailure(path, { code: 'ENOENT' });
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw writeFailure(path, { code: 'EISDIR' });
+}

@@ -1,0 +1,254 @@
+import { counted, InputError } from '../errors.ts';
+import { type Events, selectEvents } from '../events/events.ts';
+import type { Model } from '../model/model.ts';
+import { drawAnnouncedAttacks, drawOctetAttacks, drawSwapAttacks } from './attackers.ts';
+import { Judge } from './detectorQuality.ts';
+import { baselineDetectors, neuralDetector, oracleDetector } from './detectors.ts';
+import type { Comparison, Evaluation, EvaluationData, EventCounts, InputNames } from './evaluation.ts';
+import { fittingOracle } from './fittingOracle.ts';
+import { AccountHistory } from './history.ts';
+import {
+  chooseKnownEvents,
+  chooseLabelledEvents,
+  honestTraffic,
+  type KnownLabelledEvents,
+  splitHonestEvents,
+} from './honestSample.ts';
+import { Population } from './population.ts';
+import { strangestEvents } from './strangest.ts';
+
+export interface EvaluationOptions {
+  /** honest events that rates are measured on; as many again set the thresholds. Default 100,000, the tutorial's */
+  sampleSize?: number;
+  /** integer from 0: fixes samples and attacks. Default 1 */
+  seed?: number;
+  /** how messages and reports call the inputs */
+  names?: Partial<InputNames>;
+  /** told what is being done next */
+  onStage?: (stage: string) => void;
+}
+
+/** How many of the strangest events are kept for people to read. */
+const STRANGEST = 15;
+
+/** Attacks of one kind, and the honest events that they are compared with. */
+interface Contest {
+  attacker: string;
+  title: string;
+  honestKind: string | null;
+  honest: Events;
+  attacks: Events;
+}
+
+/**
+ * Judges a model on honest events that it has not seen, against attackers that are drawn or labelled, side by side with
+ * detectors that need no learning. Events of accounts that training has not seen are left out and counted, as their
+ * scores mean nothing. The same data and seed give the same figures.
+ * @throws InputError where the data allow no judgement: no event of a known account, labels of one class, the truth of
+ *   another log
+ */
+export function evaluateModel(
+  model: Model,
+  data: EvaluationData,
+  options: EvaluationOptions = {},
+): Evaluation {
+  const { sampleSize = 100_000, seed = 1, onStage = () => {} } = options;
+  const names = completeNames(data, options.names);
+  const notes: string[] = [];
+  requireOneDictionary(data);
+
+  onStage('learning the baselines');
+  const history = new AccountHistory(data.train);
+  const isKnown = knownAccounts(model, history, data.train, names);
+  const accounts = isKnown.reduce((sum, one) => sum + one, 0);
+
+  onStage('drawing samples and attacks');
+  const test = data.test && chooseKnownEvents(data.test, isKnown, names.test!, names.train);
+  const labelled =
+    data.labelled && chooseLabelledEvents(data.labelled, isKnown, names.labelled!, names.train);
+  if (test) noteLeftOut(notes, names.test!, test.counts);
+  if (labelled) noteLeftOut(notes, names.labelled!, labelled.counts);
+  const allHonest = test?.events ?? labelled?.honest;
+  if (!allHonest) throw new InputError('evaluate: expected test events or labelled events, got neither.');
+  const honestName = test ? names.test! : names.labelled!;
+  const places = splitHonestEvents(allHonest.count, sampleSize, seed, honestName);
+  const honest = selectEvents(allHonest, places.evaluation);
+  const drawn = drawnContests(model, honest, data, seed, notes);
+  const contests = test
+    ? [...drawn, ...labelledContests(labelled)]
+    : [...labelledContests(labelled), ...drawn];
+
+  const neural = neuralDetector(model);
+  const judge = new Judge([neural, ...baselineDetectors(history, new Population(data.train))]);
+  if (data.truth) {
+    const oracle = fittingOracle(data.truth, data.ranges, honest, names);
+    if (typeof oracle === 'string') notes.push(oracle);
+    else judge.detectors.push(oracleDetector(oracle));
+  }
+
+  onStage(`scoring ${counted(allHonest.count, 'honest event')}`);
+  const anomalies = judge.anomalies(neural, allHonest, '');
+  const sortedAt = (positions: Uint32Array) => Float64Array.from(positions, (i) => anomalies[i]).sort();
+  const evaluation = sortedAt(places.evaluation);
+
+  const comparisons = contests.map((contest): Comparison => {
+    const { attacker, title, honestKind, attacks } = contest;
+    if (honestKind === null) onStage(`judging: ${title}`);
+    const ranked = judge.ranked(neural, contest.honest, attacks, attacker);
+    // Labelled honest events that stand in for a test set the thresholds, all but the evaluation sample.
+    const isUnused = contest.honest === honest || test !== undefined;
+    return {
+      attacker,
+      title,
+      honestKind,
+      honestEvents: contest.honest.count,
+      attackEvents: attacks.count,
+      detectors: judge.compare(contest.honest, attacks, attacker),
+      neural: ranked,
+      unusedHonest: isUnused ? ranked.honest : evaluation,
+    };
+  });
+  const octets = comparisons.find(({ attacker }) => attacker === 'octets')!;
+  const traffic = test
+    ? honestTraffic(allHonest, honestName)
+    : 'only test events (--test) hold all honest traffic';
+  if (typeof traffic === 'string') notes.push(`No thresholds by alerts a day: ${traffic}.`);
+  const [first] = contests;
+  return {
+    card: model.card,
+    names,
+    seed,
+    sampleSize,
+    train: { events: data.train.count, accounts },
+    test: test ? test.counts : null,
+    labelled: labelled
+      ? { ...labelled.counts, honest: labelled.honest.count, attacks: labelled.attacks.count }
+      : null,
+    ranges: data.ranges?.identity ?? null,
+    detectors: judge.detectors.map(({ id, title, meaning }) => ({ id, title, meaning })),
+    comparisons,
+    discriminatorAuc: octets.detectors[0].areaUnderCurve,
+    honest: {
+      evaluation,
+      calibration: sortedAt(places.calibration),
+      outsideEvaluation: sortedAt(places.outsideEvaluation),
+    },
+    traffic: typeof traffic === 'string' ? null : traffic,
+    strangestHonest: strangestEvents(allHonest, anomalies, history, STRANGEST),
+    strangestAttacks: strangestEvents(
+      first.attacks,
+      judge.anomalies(neural, first.attacks, ''),
+      history,
+      STRANGEST,
+    ),
+    notes,
+  };
+}
+
+/** Numbers of entities of two dictionaries must not be taken for each other. */
+function requireOneDictionary({ train, test, labelled }: EvaluationData): void {
+  for (const events of [test, labelled?.events]) {
+    if (events && events.entities !== train.entities) {
+      throw new InputError(
+        'evaluate: expected events that share the dictionary of the training events, got another one. Read or collect them with train.entities.',
+      );
+    }
+  }
+}
+
+function completeNames(data: EvaluationData, given: Partial<InputNames> = {}): InputNames {
+  return {
+    model: 'the model',
+    train: 'the training events',
+    test: data.test ? 'the test events' : null,
+    labelled: data.labelled ? 'the labelled events' : null,
+    ranges: data.ranges?.identity.name ?? null,
+    truth: data.truth ? 'the truth' : null,
+    ...given,
+  };
+}
+
+/**
+ * @returns u8[E]: 1 for entities that are in the training events and that the model has seen
+ * @throws InputError where the model has seen none of them
+ */
+function knownAccounts(
+  model: Model,
+  history: AccountHistory,
+  { entities }: Events,
+  names: InputNames,
+): Uint8Array {
+  const isKnown = new Uint8Array(entities.count);
+  let trained = 0;
+  for (let e = 0; e < entities.count; e++) {
+    if (history.eventsOf(e) === 0) continue;
+    trained++;
+    const [low, high] = entities.hashOf(e);
+    if (model.seen.has(low, high)) isKnown[e] = 1;
+  }
+  if (!isKnown.includes(1)) {
+    throw new InputError(
+      `${names.model}: expected a model trained on ${names.train}, got one that has seen none of its ${counted(trained, 'account')}. Name the file that it was trained on with --train.`,
+    );
+  }
+  return isKnown;
+}
+
+function noteLeftOut(notes: string[], name: string, { events, eventsLeftOut }: EventCounts): void {
+  if (eventsLeftOut === 0) return;
+  notes.push(
+    `${eventsLeftOut.toLocaleString('en-US')} of ${counted(events, 'event')} in ${name} left out: their accounts were not seen in training.`,
+  );
+}
+
+/** Attacks that are drawn: the tutorial's first. */
+function drawnContests(
+  model: Model,
+  honest: Events,
+  { ranges }: EvaluationData,
+  seed: number,
+  notes: string[],
+): Contest[] {
+  const contests: Contest[] = [];
+  const add = (attacker: string, title: string, attacks: Events) =>
+    contests.push({ attacker, title, honestKind: null, honest, attacks });
+  const announced = ranges && drawAnnouncedAttacks(honest, ranges.ranges, seed);
+  if (announced) add('announced', 'announced ranges', announced);
+  else {
+    const reason = ranges
+      ? `${ranges.identity.name} has no IPv4 range`
+      : 'there is no list of ranges. Name one with --ranges';
+    notes.push(`No attacks from announced ranges: ${reason}.`);
+  }
+  add('octets', 'random octets', drawOctetAttacks(honest, model.weights.prefixes, seed));
+  const swap = drawSwapAttacks(honest, seed);
+  if (swap) add('swap', "another account's address", swap);
+  else notes.push("No attacks from other accounts' addresses: all honest events are of one account.");
+  return contests;
+}
+
+/** Every kind of labelled attack and all together, against every kind of honest events and all together. */
+function labelledContests(labelled: KnownLabelledEvents | undefined): Contest[] {
+  if (!labelled) return [];
+  const { honest, honestKinds, attacks, attackKinds } = labelled;
+  const contests: Contest[] = [];
+  for (const [honestKind, honestEvents] of [[null, honest] as const, ...honestKinds]) {
+    contests.push({
+      attacker: 'labelled',
+      title: 'labelled attacks',
+      honestKind,
+      honest: honestEvents,
+      attacks,
+    });
+    for (const [kind, events] of attackKinds) {
+      contests.push({
+        attacker: `labelled:${kind}`,
+        title: `labelled: ${kind || 'no kind'}`,
+        honestKind,
+        honest: honestEvents,
+        attacks: events,
+      });
+    }
+  }
+  return contests;
+}

@@ -1,0 +1,88 @@
+import { type Html, type HtmlPart, html } from './html.ts';
+
+/** A value on an axis and how it is written there. */
+export type Tick = readonly [value: number, label: string];
+
+/** What a chart is drawn in: SVG user units. */
+export interface Frame {
+  width: number;
+  height: number;
+  /** what a screen reader says in place of the picture */
+  description: string;
+  x: { scale: (value: number) => number; ticks: readonly Tick[]; title: string };
+  y: { scale: (value: number) => number; ticks: readonly Tick[]; title: string };
+}
+
+/** Room for axis labels around the plot. */
+export const MARGIN = { top: 14, right: 30, bottom: 46, left: 76 } as const;
+
+/** The plot's own corners within a frame of that size. */
+export function plotArea({ width, height }: Pick<Frame, 'width' | 'height'>) {
+  return { left: MARGIN.left, right: width - MARGIN.right, top: MARGIN.top, bottom: height - MARGIN.bottom };
+}
+
+/** One SVG: grid, axes with titles, and the content on top. Colours come from `chartStyles`. */
+export function framedChart(frame: Frame, content: HtmlPart): Html {
+  const { width, height, x, y } = frame;
+  const { left, right, top, bottom } = plotArea(frame);
+  return html`<svg class="chart" viewBox="0 0 ${width} ${height}" role="img" aria-label="${frame.description}">
+${x.ticks.map(
+  ([
+    value,
+    label,
+  ]) => html`<g class="tick"><line x1="${at(x.scale(value))}" x2="${at(x.scale(value))}" y1="${top}" y2="${bottom}"/>
+<text x="${at(x.scale(value))}" y="${bottom + 18}" text-anchor="middle">${label}</text></g>`,
+)}
+${y.ticks.map(
+  ([
+    value,
+    label,
+  ]) => html`<g class="tick"><line x1="${left}" x2="${right}" y1="${at(y.scale(value))}" y2="${at(y.scale(value))}"/>
+<text x="${left - 8}" y="${at(y.scale(value) + 4)}" text-anchor="end">${label}</text></g>`,
+)}
+<path class="axis" d="M${left},${top}V${bottom}H${right}"/>
+<text class="title" x="${(left + right) / 2}" y="${height - 6}" text-anchor="middle">${x.title}</text>
+<text class="title" transform="translate(14 ${(top + bottom) / 2}) rotate(-90)" text-anchor="middle">${y.title}</text>
+${content}
+</svg>`;
+}
+
+/** A coordinate with as many digits as a screen can show. */
+export function at(coordinate: number): number {
+  return Math.round(coordinate * 100) / 100;
+}
+
+/**
+ * Colours for light and dark, told apart also by colour-blind readers: the palette of Okabe and Ito (2008), lightened
+ * for dark paper. Lines of detectors differ in their dashes too.
+ */
+export const chartStyles = `
+:root{--neural:#0072b2;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
+--popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
+--grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}
+@media (prefers-color-scheme:dark){:root{--neural:#63b8f2;--longest_shared_prefix:#ff9a52;--new_network:#3ecf9f;
+--new_address:#e29ac8;--popularity:#e0c04c;--oracle:#e8e8e8;--honest:#63b8f2;--attack:#ff9a52;--mark:#ff7a88;
+--grid:#2c333b;--axis:#8b949e;--ink-soft:#aab4bf}}
+@media print{:root{--neural:#0072b2;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
+--popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
+--grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}}
+.chart{display:block;width:100%;height:auto;font:13px system-ui,sans-serif;font-variant-numeric:tabular-nums}
+.chart .tick line{stroke:var(--grid)}
+.chart text{fill:var(--ink-soft)}
+.chart .title{font-weight:600}
+.chart .axis{fill:none;stroke:var(--axis)}
+.curve{fill:none;stroke-width:2;stroke-linejoin:round}
+.neural{stroke:var(--neural);stroke-width:3.2}
+.longest_shared_prefix{stroke:var(--longest_shared_prefix);stroke-dasharray:9 4}
+.new_network{stroke:var(--new_network);stroke-dasharray:2 4;stroke-linecap:round;stroke-width:2.6}
+.new_address{stroke:var(--new_address);stroke-dasharray:12 4 2 4}
+.popularity{stroke:var(--popularity);stroke-width:1.6}
+.oracle{stroke:var(--oracle);stroke-dasharray:5 4;stroke-width:1.8}
+circle.curve{fill:var(--paper,#fff);stroke-dasharray:none;stroke-width:2.2}
+.mark{stroke:var(--mark);stroke-width:1.8;fill:none}
+.chart text.mark-label{fill:var(--mark);font-weight:600;stroke:var(--paper,#fff);stroke-width:4;paint-order:stroke}
+.honest-area{fill:var(--honest);fill-opacity:.3;stroke:var(--honest);stroke-width:1.8}
+.attack-area{fill:var(--attack);fill-opacity:.3;stroke:var(--attack);stroke-width:1.8;stroke-dasharray:7 3}
+.metric{fill:none;stroke:var(--neural);stroke-width:2.4}
+circle.metric{fill:var(--neural)}
+`;
