@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 
 /** The first and all later even majors, which are those with long-term support. */
 const SUPPORTED = [20, 22, 24];
+/** A test, or a file of them, that takes longer hangs. */
+const TIMEOUT_MILLISECONDS = 10 * 60 * 1000;
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const flags = process.argv.slice(2);
@@ -96,13 +98,14 @@ function runTests(node) {
   console.log(`# tests on Node ${version}`);
   const folder = mkdtempSync(join(tmpdir(), 'ip-insights-test-'));
   const tap = join(folder, 'results.tap');
-  const reporters = [
+  const options = [
+    `--test-timeout=${TIMEOUT_MILLISECONDS}`,
     `--test-reporter=${onTerminal ? 'spec' : 'tap'}`,
     '--test-reporter-destination=stdout',
     '--test-reporter=tap',
     `--test-reporter-destination=${tap}`,
   ];
-  const { status } = spawnSync(node, ['--test', ...reporters, ...tests], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(node, ['--test', ...options, ...tests], { cwd: root, stdio: 'inherit' });
   const text = existsSync(tap) ? readFileSync(tap, 'utf8') : '';
   rmSync(folder, { recursive: true });
   const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);

@@ -118,7 +118,7 @@ for (const document of DOCUMENTS) {
       assert.ok(['sh', 'ts', 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
     }
     const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl) /m.exec(text);
-    assert.equal(command, null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
+    assert.ok(command === null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
   });
 
   if (blocks.some(({ language }) => language === 'sh' || language === 'ts')) {

@@ -132,13 +132,13 @@ test('a changed byte under a right checksum is refused, or makes a model that an
   );
 });
 
-test('other sizes, with shapes and offsets that belong to them, never pass for a whole file', () => {
-  const { shape } = headerOf(bytes).sections[0];
+test('other sizes, with shapes and offsets that belong to them, are refused, or make a model that answers', () => {
+  const rows = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 2 ** 27 }));
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 2 ** 27 }), fc.nat({ max: 2 ** 53 - 1 }), (rows, prefixes) => {
-      fc.pre(rows !== shape[0] || prefixes !== headerOf(bytes).card.data.prefixes);
-      mustBeRefused(resized(rows, prefixes));
+    fc.property(rows, fc.oneof(fc.nat({ max: 40 }), fc.nat({ max: 2 ** 53 - 1 })), (rows, prefixes) => {
+      // A row more here and some less there can come to the same size, as sections are aligned.
+      refusedOrWorks(resized(rows, prefixes));
     }),
-    { numRuns: 300 },
+    { numRuns: 1000 },
   );
 });
