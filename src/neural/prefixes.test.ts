@@ -133,3 +133,8 @@ test('a provider of IPv6 is one of the /32 in training', () => {
     [0x20010db8, 0x2a000001, 0x20010db8, 0x2a000001],
   );
 });
+
+test('without any IPv6 /32 in the training data, random IPv6 addresses are global unicast', () => {
+  const without = PrefixTable.build(columns([parseAddress('1.2.3.4')!, parseAddress('1.2.3.4')!]));
+  for (const k of [0, 1, 0x80000000, 0xffffffff]) assert.equal(without.ipv6Provider(k) >>> 29, 1);
+});

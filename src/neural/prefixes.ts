@@ -93,11 +93,7 @@ export class PrefixTable {
       );
     }
     const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
-    this.#ipv6Providers = [
-      rows.level.findIndex((level) => level >= providerLevel),
-      rows.level.findIndex((level) => level > providerLevel),
-    ];
-    if (this.#ipv6Providers[1] < 0) this.#ipv6Providers[1] = rows.count;
+    this.#ipv6Providers = [this.#levelStarts[providerLevel], this.#levelStarts[providerLevel + 1]];
     this.#ipv4Start = new Uint32Array(65536);
     for (let half = 0; half < 65536; half++) {
       this.#ipv4Start[half] = this.#deepest(0, LEVEL_16, NO_ROW, half * 65536, 0);
