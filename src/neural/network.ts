@@ -43,6 +43,9 @@ export class Network {
   /** (P + 1, D); the last row is for addresses without any row. The pages of rows never asked for stay unused. */
   readonly #encoded: Float32Array;
   readonly #isEncoded: Uint8Array; // (P + 1)
+  /** rows encoded one by one so far, and how many are enough to do the rest at once */
+  #asked = 0;
+  readonly #enoughAsked: number;
 
   constructor(weights: Weights, kernels: Kernels) {
     this.weights = weights;
@@ -51,6 +54,7 @@ export class Network {
     this.#activations = [new Float32Array(dimension), new Float32Array(dimension)];
     this.#encoded = new Float32Array((prefixes.rows.count + 1) * dimension);
     this.#isEncoded = new Uint8Array(prefixes.rows.count + 1);
+    this.#enoughAsked = Math.ceil(prefixes.rows.count / 16);
   }
 
   /** @returns where the vector of addresses with this deepest row starts in #encoded */
@@ -61,8 +65,19 @@ export class Network {
       this.#isEncoded[row] = 1;
       if (layers.length > 0) this.#encodeThroughLayers(deepest, row);
       else if (deepest !== NO_ROW) this.#addToParent(deepest);
+      if (layers.length === 0 && ++this.#asked === this.#enoughAsked) this.#encodeAll();
     }
     return row * dimension;
+  }
+
+  /** In the order of rows, which is several times faster for each than in the order of questions. */
+  #encodeAll(): void {
+    const { count } = this.weights.prefixes.rows;
+    for (let row = 0; row < count; row++) {
+      if (this.#isEncoded[row] === 1) continue;
+      this.#isEncoded[row] = 1;
+      this.#addToParent(row);
+    }
   }
 
   /** Without layers a row's vector is that of its parent and its own. */
