@@ -9,6 +9,7 @@ import type { World, WorldOptions } from '../events/simulate/world.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { integerOption } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
+import { startProgress } from './progress.ts';
 import { type RangeList, readRangeList } from './rangeLists.ts';
 
 interface SimulateFlags {
@@ -116,26 +117,29 @@ function readList(path: string | undefined, family: 'ipv4' | 'ipv6', option: str
 }
 
 async function writeLog(world: World, out: string): Promise<void> {
-  if (out === '-') {
-    return simulateLog(
-      world,
-      (bytes) =>
-        new Promise((resolve, reject) => {
-          process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
-        }),
-    );
-  }
-  const file = new AtomicFile(out);
+  const progress = startProgress({ label: 'simulating', total: world.eventCount, unit: 'lines' });
+  const file = out === '-' ? undefined : new AtomicFile(out);
   try {
-    if (out.endsWith('.gz')) await writeGzip(world, file);
-    else await simulateLog(world, (bytes) => file.write(bytes));
-    file.commit();
+    const write = (write: LogSink) => simulateLog(world, write, (lines) => progress.update(lines));
+    if (!file) await write(writeToStandardOutput);
+    else if (out.endsWith('.gz')) await writeGzip(write, file);
+    else await write((bytes) => file.write(bytes));
+    file?.commit();
   } finally {
-    file.abandon();
+    progress.stop();
+    file?.abandon();
   }
 }
 
-async function writeGzip(world: World, file: AtomicFile): Promise<void> {
+type LogSink = Parameters<typeof simulateLog>[1];
+
+function writeToStandardOutput(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
+async function writeGzip(simulate: (write: LogSink) => Promise<void>, file: AtomicFile): Promise<void> {
   const gzip = createGzip({ chunkSize: 1 << 18 });
   const failed = new Promise<never>((_, reject) => {
     gzip.on('error', reject);
@@ -148,7 +152,7 @@ async function writeGzip(world: World, file: AtomicFile): Promise<void> {
     });
   });
   const finished = new Promise<void>((resolve) => gzip.on('end', resolve));
-  await simulateLog(world, (bytes) =>
+  await simulate((bytes) =>
     Promise.race([failed, new Promise<void>((resolve) => gzip.write(bytes, () => resolve()))]),
   );
   gzip.end();
