@@ -28,7 +28,7 @@ interface RawOptions {
 export function prepareCommand(): Command {
   return new Command('prepare')
     .description(
-      'Reads access logs and writes their logins as CSV "entity,address,time", for training and for testing. ' +
+      'Read access logs and write their logins as CSV "entity,address,time", for training and for testing. ' +
         'Logs may be compressed with gzip.',
     )
     .argument('<log...>', 'files, globs in quotes, or - for standard input')
