@@ -79,6 +79,11 @@ async function evaluate(modelPath: string, flags: EvaluateFlags): Promise<void> 
     tell(`reading ${inputName(modelPath)} …`);
     const model = readModel(readWholeFile(modelPath), modelPath, plainKernels);
     const data = await readData(flags);
+    if (data.train.count !== model.card.data.events) {
+      tell(
+        `warning: the model was trained on ${amount(model.card.data.events)} events, ${flags.train} holds ${amount(data.train.count)}: are they the same data?`,
+      );
+    }
     const evaluation = evaluateModel(model, data, {
       ...settings,
       names: namesOf(modelPath, flags),

@@ -41,5 +41,12 @@ async function main(argv: string[]): Promise<number> {
 
 cleanUpOnSignals();
 // A reader of our output that goes away (head, a closed pager) ends the command quietly.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  const why = error.code === 'ENOSPC' ? 'the disk is full' : error.message;
+  process.stderr.write(
+    `ip-insights: standard output: cannot be written, ${why}. What is there is incomplete.\n`,
+  );
+  process.exit(1);
+});
 process.exitCode = await main(process.argv);

@@ -156,7 +156,7 @@ test('a full disk ends with 1 and leaves the older file as it was', (t) => {
   }
   assert.equal(
     stderr.toString(),
-    'ip-insights: train.csv: cannot be written, the disk is full. Free some space in ., then run this again; nothing was changed.\ntrain.csv\nolder\n',
+    'ip-insights: train.csv: cannot be written, the disk is full. Free some space in ., then run this again; an older file of that name is whole.\ntrain.csv\nolder\n',
   );
   assert.equal(status, 1);
 });

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
@@ -23,7 +24,7 @@ export function scoreCommand(): Command {
     .description('Score events (CSV entity,address[,time]): one JSON object a line, in input order.')
     .argument('<model>', 'a model that `train` wrote')
     .argument('<events>', 'CSV file, gzip recognised, - for standard input')
-    .option('--out <file>', 'where the lines go (default: standard output)')
+    .option('--out <file>', 'where the lines go, gzip where the name ends in .gz (default: standard output)')
     .option(
       '--threshold <anomaly>',
       'verdict "suspicious" at this anomaly and above; `evaluate` proposes one',
@@ -117,7 +118,8 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary>
 async function write(bytes: Uint8Array, file: AtomicFile | undefined): Promise<void> {
   if (bytes.length === 0) return;
   if (file) {
-    file.write(bytes);
+    // Members of gzip may follow each other (RFC 1952, 2.2).
+    file.write(file.path.endsWith('.gz') ? gzipSync(bytes) : bytes);
     return;
   }
   // The buffer is used again: wait until the reader of the pipe has it.

@@ -221,10 +221,10 @@ function trimmedEnd(bytes: Uint8Array, start: number, end: number): number {
   return end;
 }
 
-/** A header names its columns: letters, and nothing that an address or a number is made of. */
+/** A header calls its second column an address; any other word there is a bad address and told as one. */
 function looksLikeHeader(bytes: Uint8Array, start: number, end: number): boolean {
   if (end <= start) return false;
-  return /^[a-z_][a-z_ -]*$/i.test(lossyText(bytes, start, end));
+  return /^[a-z_ -]*(ip|ipv4|ipv6|addr|address|host)[a-z_ -]*$/i.test(lossyText(bytes, start, end));
 }
 
 const lossy = new TextDecoder();

@@ -149,7 +149,7 @@ test('a full disk is told as such', () => {
   assert.throws(() => file.write(new Uint8Array(1)), {
     name: 'InputError',
     message:
-      '/dev/full: cannot be written, the disk is full. Free some space in /dev, then run this again; nothing was changed.',
+      '/dev/full: cannot be written, the disk is full. Free some space in /dev, then run this again; an older file of that name is whole.',
   });
 });
 

@@ -233,7 +233,7 @@ export function writeFailure(path: string, error: unknown): Error {
     case 'ENOSPC':
     case 'EDQUOT':
       return new InputError(
-        `${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; nothing was changed.`,
+        `${path}: cannot be written, the disk is full. Free some space in ${folder}, then run this again; an older file of that name is whole.`,
       );
     case 'EISDIR':
     case 'ENOTEMPTY':

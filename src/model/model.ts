@@ -89,13 +89,16 @@ export class Model {
    * Scores one event; teaches the model nothing. Works badly for entities that training did not see: their row
    * belongs to nobody or to a stranger, so the verdict is `unknown`.
    * @param threshold flag at this anomaly and above; without one there is no basis for a verdict
-   * @throws InputError where the address is none
+   * @throws InputError where the entity is empty or the address is none
    */
   score(entity: string, address: string, threshold?: number): Score {
-    const words = parseAddress(address);
+    if (typeof entity !== 'string' || entity === '') {
+      throw new InputError(`score: expected an entity, got ${quoted(String(entity))}.`);
+    }
+    const words = typeof address === 'string' ? parseAddress(address) : undefined;
     if (!words) {
       throw new InputError(
-        `score: expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`,
+        `score: expected an IP address, got ${quoted(String(address))}: ${explainBadAddress(String(address))}.`,
       );
     }
     const [low, high] = hashEntity(entity);

@@ -17,7 +17,7 @@ import {
 
 /** Every number that a model gives, as text, so that bits are compared. */
 function behaviour(model: Model): string {
-  const events = ['user_0', 'user_3', 'stranger', ''].flatMap((entity) =>
+  const events = ['user_0', 'user_3', 'stranger', '?'].flatMap((entity) =>
     [...ADDRESSES, '1.1.1.1', '::1'].map((address) => model.score(entity, address, 0)),
   );
   return JSON.stringify(events);

@@ -138,6 +138,11 @@ export function completeHyperparameters(
   given: Partial<Hyperparameters>,
   distinctEntities: number,
 ): Hyperparameters {
+  const unknown = Object.keys(given).find((name) => !HYPERPARAMETERS.some((rule) => rule.name === name));
+  if (unknown !== undefined) {
+    const names = HYPERPARAMETERS.map(({ name }) => name).join(', ');
+    throw new UsageError(`hyperparameters: expected ${names}, got ${unknown}.`);
+  }
   const complete = {} as Hyperparameters;
   for (const rule of HYPERPARAMETERS) {
     const value = given[rule.name] ?? rule.standard ?? Math.max(1, 2 * distinctEntities);
