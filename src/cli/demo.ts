@@ -8,7 +8,7 @@ import { Command } from 'commander';
 import { formatAddress } from '../addresses/address.ts';
 import type { RangeTable } from '../addresses/ranges.ts';
 import { counted, InputError } from '../errors.ts';
-import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { writeFailure, writeFileAtomic } from '../files/atomicFile.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import { integerOption } from './options.ts';
 import { readRangeList } from './rangeLists.ts';
@@ -169,21 +169,14 @@ async function hideAttacks(
     lines.push(`${entity},${address},${time}`);
   }
   lines.sort((a, b) => (timeOf(a) < timeOf(b) ? -1 : 1));
-  const file = new AtomicFile(out);
-  try {
-    file.write(new TextEncoder().encode(`${lines.join('\n')}\n`));
-    file.commit();
-  } finally {
-    file.abandon();
-  }
+  writeFileAtomic(out, `${lines.join('\n')}\n`);
   return { honest, attacks };
 }
 
 const timeOf = (line: string) => line.slice(line.lastIndexOf(',') + 1);
 
 function readThreshold(metrics: string): number {
-  const { threshold } = JSON.parse(readFileSync(metrics, 'utf8'));
-  return typeof threshold === 'number' ? threshold : threshold.anomaly;
+  return JSON.parse(readFileSync(metrics, 'utf8')).threshold;
 }
 
 async function countFlagged(

@@ -2,7 +2,7 @@ import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
-import { EventReader, type EventRecord, formatReadSummary, type ReadSummary } from '../events/readEvents.ts';
+import { EventReader, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
 import { loadModel } from '../index.ts';
@@ -50,7 +50,7 @@ export function scoreCommand(): Command {
     });
 }
 
-export interface ScoreFileOptions {
+interface ScoreFileOptions {
   model: Model;
   events: string;
   /** undefined: standard output */
@@ -58,13 +58,11 @@ export interface ScoreFileOptions {
   threshold?: number;
   onlyFlagged: boolean;
   onBadLine: 'error' | 'skip';
-  /** told of every scored event, before it is written */
-  onScore?: (record: EventRecord, anomaly: number, suspicious: boolean) => void;
 }
 
 /** Scores a file as a stream, in constant memory. */
-export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary> {
-  const { model, events, threshold, onlyFlagged, onBadLine, onScore } = options;
+async function scoreFile(options: ScoreFileOptions): Promise<void> {
+  const { model, events, threshold, onlyFlagged, onBadLine } = options;
   if (onlyFlagged && threshold === undefined) {
     throw new UsageError(
       '--only-flagged: nothing says from where on an event is suspicious. Add --threshold.',
@@ -82,7 +80,6 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary>
     const reasons = model.reasonsToDoubt(hash[0], hash[1], record.words);
     const verdict = verdictOf(anomaly, threshold, reasons);
     counts[verdict]++;
-    onScore?.(record, anomaly, verdict === 'suspicious');
     if (!onlyFlagged || verdict === 'suspicious') lines.add(record, dotProduct, verdict, reasons);
   });
   const progress = startProgress({
@@ -108,7 +105,6 @@ export async function scoreFile(options: ScoreFileOptions): Promise<ReadSummary>
         ? 'no verdicts: --threshold says from where on an event is suspicious'
         : `${counts.suspicious.toLocaleString('en-US')} suspicious, ${counts.ok.toLocaleString('en-US')} ok, ${counts.unknown.toLocaleString('en-US')} unknown`;
     process.stderr.write(`${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
-    return summary;
   } finally {
     progress.stop();
     file?.abandon();

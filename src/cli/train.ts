@@ -5,7 +5,6 @@ import { counted } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
-import type { Model } from '../model/model.ts';
 import { trainModel } from '../model/trainModel.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';
 import { integerOption, onBadLineOption, requireDifferentFiles } from './options.ts';
@@ -64,7 +63,7 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
   });
 }
 
-export interface TrainFiles {
+interface TrainFiles {
   events: string[];
   validation?: string;
   model: string;
@@ -74,7 +73,7 @@ export interface TrainFiles {
 }
 
 /** Trains from files, with progress, and writes the model. */
-export async function trainFiles(options: TrainFiles): Promise<Model> {
+async function trainFiles(options: TrainFiles): Promise<void> {
   const { model: path, onBadLine } = options;
   requireFolder(path);
   const { events } = await readEventFiles(options.events, { onBadLine });
@@ -129,7 +128,6 @@ export async function trainFiles(options: TrainFiles): Promise<Model> {
     process.stderr.write(
       `${path}: ${(sizeBytes / 1e6).toFixed(1)} MB, trained in ${seconds.toFixed(1)} s (${counted(rate, 'event')}/s)\n`,
     );
-    return model;
   } finally {
     progress?.stop();
   }

@@ -1,20 +1,10 @@
-import {
-  type Floats,
-  FULL_STEPS,
-  type Kernels,
-  type Lists,
-  MOMENT_DECAY,
-  MOMENT_EPSILON,
-  type Pairs,
-  type PairTotals,
-  type Step,
-} from './kernels.ts';
+import { FULL_STEPS, type Kernels, MOMENT_DECAY, MOMENT_EPSILON } from './kernels.ts';
 
 /** The definition of every kernel, in plain TypeScript. */
 export const plainKernels: Kernels = {
   name: 'plain',
 
-  sumRows(table: Floats, dimension: number, rowsOf: Lists, out: Floats, from: number, to: number): void {
+  sumRows(table, dimension, rowsOf, out, from, to) {
     const { starts, members } = rowsOf;
     for (let i = from; i < to; i++) {
       const at = i * dimension;
@@ -38,17 +28,7 @@ export const plainKernels: Kernels = {
     }
   },
 
-  pairErrors(
-    table: Floats,
-    dimension: number,
-    rows: Uint32Array,
-    encoded: Floats,
-    pairs: Pairs,
-    dEntity: Floats,
-    error: Floats,
-    from: number,
-    to: number,
-  ): PairTotals {
+  pairErrors(table, dimension, rows, encoded, pairs, dEntity, error, from, to) {
     const { pairsPerPositive, address } = pairs;
     let lossNats = 0;
     let correct = 0;
@@ -73,17 +53,7 @@ export const plainKernels: Kernels = {
     return { lossNats, correct };
   },
 
-  encodedGradients(
-    table: Floats,
-    dimension: number,
-    rows: Uint32Array,
-    pairs: Pairs,
-    pairsOf: Lists,
-    error: Floats,
-    dEncoded: Floats,
-    from: number,
-    to: number,
-  ): void {
+  encodedGradients(table, dimension, rows, pairs, pairsOf, error, dEncoded, from, to) {
     const { starts, members } = pairsOf;
     for (let a = from; a < to; a++) {
       const at = a * dimension;
@@ -98,18 +68,7 @@ export const plainKernels: Kernels = {
     }
   },
 
-  updateRows(
-    table: Floats,
-    dimension: number,
-    moment: Floats,
-    steps: Uint32Array,
-    rows: Uint32Array,
-    membersOf: Lists,
-    gradients: Floats,
-    step: Step,
-    from: number,
-    to: number,
-  ): void {
+  updateRows(table, dimension, moment, steps, rows, membersOf, gradients, step, from, to) {
     const { starts, members } = membersOf;
     const { learningRate, weightDecay, gradientScale } = step;
     const sum = new Float64Array(dimension);
@@ -140,14 +99,7 @@ export const plainKernels: Kernels = {
     }
   },
 
-  denseForward(
-    weights: Floats,
-    dimension: number,
-    input: Floats,
-    out: Floats,
-    from: number,
-    to: number,
-  ): void {
+  denseForward(weights, dimension, input, out, from, to) {
     const bias = dimension * dimension;
     for (let a = from; a < to; a++) {
       const at = a * dimension;
@@ -159,17 +111,7 @@ export const plainKernels: Kernels = {
     }
   },
 
-  denseBackward(
-    weights: Floats,
-    dimension: number,
-    input: Floats,
-    out: Floats,
-    dOut: Floats,
-    dInput: Floats,
-    dWeights: Floats,
-    from: number,
-    to: number,
-  ): void {
+  denseBackward(weights, dimension, input, out, dOut, dInput, dWeights, from, to) {
     const bias = dimension * dimension;
     for (let a = from; a < to; a++) {
       const at = a * dimension;

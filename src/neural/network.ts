@@ -1,5 +1,4 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
-import { hashEntity, hashModulo } from '../events/entityHash.ts';
 import type { Floats, Kernels, Lists } from '../kernels/kernels.ts';
 import { MAX_CHAIN, NO_ROW, type PrefixTable } from './prefixes.ts';
 
@@ -11,12 +10,6 @@ export interface Weights {
   prefixVectors: Floats; // (P, D)
   /** one for each fully connected layer: D rows of weights, one of biases */
   layers: Floats[]; // L × (D + 1, D)
-}
-
-/** Row of the entity table for a name. */
-export function entityRow(name: string, numEntityVectors: number): number {
-  const [low, high] = hashEntity(name);
-  return hashModulo(low, high, numEntityVectors);
 }
 
 /** Appends the rows that an address is the sum of, narrow to wide; returns the new length. */
