@@ -1,7 +1,7 @@
-// Compiles src/ and test/ into dist/. What was compiled from a source that is gone is removed first: a deleted
+// Compiles src/ and test/ into dist/, and the WebAssembly kernels. What was compiled from a source that is gone is removed first: a deleted
 // test would otherwise go on being run, and a deleted module go on being imported.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -31,6 +31,37 @@ for (const { config, sources, compiled, info } of PROJECTS) {
   });
   if (status !== 0) {
     console.error(`build: ${config} does not compile; the lines above say where.`);
+    process.exit(1);
+  }
+}
+
+buildKernels();
+
+/** Compiles src/kernels/assembly/ where it is newer than what was made of it. */
+function buildKernels() {
+  const folder = 'src/kernels/assembly';
+  const made = join(root, 'dist/kernels/kernels.wasm');
+  const compiler = join(root, 'node_modules/assemblyscript/bin/asc.js');
+  const sources = [
+    ...filesIn(folder).map((file) => join(root, folder, file)),
+    compiler,
+    fileURLToPath(import.meta.url),
+  ];
+  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
+  if (existsSync(made) && statSync(made).mtimeMs > newest) return;
+  const { status } = spawnSync(
+    process.execPath,
+    [
+      ...[compiler, join(folder, 'kernels.ts'), '--outFile', made],
+      // Vectors, memory shared by threads, fast copies; no memory management, as callers say where everything is.
+      ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory', '--runtime', 'stub'],
+      ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
+      ...['-O3', '--converge', '--noAssert'],
+    ],
+    { cwd: root, stdio: ['ignore', 2, 2] },
+  );
+  if (status !== 0) {
+    console.error('build: the WebAssembly kernels do not compile; the lines above say where.');
     process.exit(1);
   }
 }

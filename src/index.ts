@@ -9,7 +9,8 @@ import { InputError, quoted } from './errors.ts';
 import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } from './events/events.ts';
 import { AtomicFile } from './files/atomicFile.ts';
 import { readWholeFile } from './files/input.ts';
-import { plainKernels } from './kernels/plain.ts';
+import { availableKernels } from './kernels/available.ts';
+import { createKernelMemory, type KernelMemory } from './kernels/webAssembly.ts';
 import type { Model } from './model/model.ts';
 import { readModel, writeModel } from './model/modelFile.ts';
 import { type TrainOptions, trainModel } from './model/trainModel.ts';
@@ -65,7 +66,14 @@ export function train(events: Iterable<AccessEvent> | Events, options: TrainOpti
 
 /** @throws InputError where the file is missing or is no whole model */
 export function loadModel(path: string): Model {
-  return readModel(readWholeFile(path), path, plainKernels);
+  const { module } = availableKernels();
+  let kernelMemory: KernelMemory | undefined;
+  const bytes = readWholeFile(path, (sizeBytes) => {
+    const made = module && createKernelMemory(module, 0, 1, (memory) => memory.bytes(sizeBytes));
+    kernelMemory = made?.kernelMemory;
+    return made?.arrays ?? new Uint8Array(sizeBytes);
+  });
+  return readModel(bytes, path, kernelMemory);
 }
 
 /**

@@ -11,8 +11,7 @@ import { EntityDictionary } from '../events/events.ts';
 import { readTruth } from '../events/simulate/readTruth.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { inputName, readWholeFile } from '../files/input.ts';
-import { plainKernels } from '../kernels/plain.ts';
-import { readModel } from '../model/modelFile.ts';
+import { loadModel } from '../index.ts';
 import { integerOption, numberOption, onBadLineOption } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
 import { readRangeList } from './rangeLists.ts';
@@ -77,7 +76,7 @@ async function evaluate(modelPath: string, flags: EvaluateFlags): Promise<void> 
     const report = open(flags.report);
     const metrics = open(flags.json);
     tell(`reading ${inputName(modelPath)} …`);
-    const model = readModel(readWholeFile(modelPath), modelPath, plainKernels);
+    const model = loadModel(modelPath);
     const data = await readData(flags);
     if (data.train.count !== model.card.data.events) {
       tell(

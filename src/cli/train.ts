@@ -1,13 +1,14 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command } from 'commander';
-import { counted } from '../errors.ts';
+import { counted, quoted, UsageError } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
 import { trainModel } from '../model/trainModel.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';
-import { integerOption, onBadLineOption, requireDifferentFiles } from './options.ts';
+import { CheckpointFolder } from './checkpointFolder.ts';
+import { integerOption, numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
 import { startProgress } from './progress.ts';
 import { readEventFiles } from './readInput.ts';
 
@@ -16,6 +17,9 @@ type TrainFlags = {
   validation?: string;
   seed: string;
   threads?: string;
+  checkpoint?: string;
+  checkpointMinutes?: string;
+  kernels: string;
   onBadLine: string;
 } & { [name in keyof Hyperparameters]?: string };
 
@@ -27,7 +31,16 @@ export function trainCommand(): Command {
     .requiredOption('--model <file>', 'the model to write')
     .option('--validation <file>', 'later honest events: discriminator_auc after every epoch')
     .option('--seed <n>', 'the same seed and data give the same model', '1')
-    .option('--threads <n>', 'accepted; this version trains on one thread')
+    .option(
+      '--threads <n>',
+      'threads that train (default: one for each core); any number gives the same model',
+    )
+    .option(
+      '--checkpoint <folder>',
+      'keep what was learned in this folder after every epoch; the same command goes on from there',
+    )
+    .option('--checkpoint-minutes <n>', 'keep it every so many minutes too (needs --checkpoint)')
+    .option('--kernels <which>', 'auto: WebAssembly where it is to be had; plain: plain JavaScript', 'auto')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
   for (const { name, minimum, maximum, standard, meaning } of HYPERPARAMETERS) {
     const range = maximum === Number.MAX_SAFE_INTEGER ? `≥ ${minimum}` : `${minimum} to ${maximum}`;
@@ -43,9 +56,17 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
     const text = flags[rule.name];
     if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, optionName(rule.name), rule);
   }
-  if (flags.threads !== undefined) {
-    const threads = integerOption('--threads', flags.threads, 1, 4096);
-    if (threads > 1) process.stderr.write('--threads: this version trains on one thread\n');
+  const threads =
+    flags.threads === undefined ? undefined : integerOption('--threads', flags.threads, 1, MAX_THREADS);
+  if (flags.kernels !== 'auto' && flags.kernels !== 'plain') {
+    throw new UsageError(`--kernels: expected auto or plain, got ${quoted(flags.kernels)}.`);
+  }
+  const minutes =
+    flags.checkpointMinutes === undefined
+      ? undefined
+      : numberOption('--checkpoint-minutes', flags.checkpointMinutes, isDelay, 'a number of at least 0.01');
+  if (minutes !== undefined && flags.checkpoint === undefined) {
+    throw new UsageError('--checkpoint-minutes: nothing says where. Add --checkpoint FOLDER.');
   }
   const seed = integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
   const onBadLine = onBadLineOption(flags.onBadLine);
@@ -59,9 +80,18 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
     model: flags.model,
     hyperparameters,
     seed,
+    threads,
+    kernels: flags.kernels,
+    checkpoint: flags.checkpoint === undefined ? undefined : { folder: flags.checkpoint, minutes },
     onBadLine,
   });
 }
+
+/** More would wait for each other only; each takes memory of its own. */
+const MAX_THREADS = 256;
+
+/** A timer takes no more than 24.8 days. */
+const isDelay = (minutes: number) => minutes >= 0.01 && minutes <= 35_000;
 
 interface TrainFiles {
   events: string[];
@@ -69,33 +99,44 @@ interface TrainFiles {
   model: string;
   hyperparameters: Partial<Hyperparameters>;
   seed: number;
+  threads?: number;
+  kernels: 'auto' | 'plain';
+  checkpoint?: { folder: string; minutes?: number };
   onBadLine: 'error' | 'skip';
 }
 
 /** Trains from files, with progress, and writes the model. */
 async function trainFiles(options: TrainFiles): Promise<void> {
   const { model: path, onBadLine } = options;
+  let progress: ReturnType<typeof startProgress> | undefined;
   requireFolder(path);
+  const tell = (line: string) => (progress ? progress.line(line) : process.stderr.write(`${line}\n`));
+  const checkpoint =
+    options.checkpoint && new CheckpointFolder(options.checkpoint.folder, options.checkpoint.minutes, tell);
   const { events } = await readEventFiles(options.events, { onBadLine });
   const validation = options.validation
     ? (await readEventFiles([options.validation], { onBadLine })).events
     : undefined;
-  let progress: ReturnType<typeof startProgress> | undefined;
   let epochs = 1;
   let interval = 1;
-  let epochStarted = 0;
+  /** the first report of the present epoch */
+  let first = { epoch: -1, samples: 0, time: 0 };
   const started = performance.now();
   try {
     const model = await trainModel(events, {
       hyperparameters: options.hyperparameters,
       seed: options.seed,
+      threads: options.threads,
+      kernels: options.kernels,
+      checkpoint,
       validation,
-      onStart: (h, prefixes) => {
+      onStart: ({ hyperparameters: h, prefixes, threads, plainReason }) => {
         epochs = h.epochs;
         interval = h.batchMetricsPublishInterval;
         process.stderr.write(
-          `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}\n`,
+          `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}\n`,
         );
+        if (plainReason !== '') process.stderr.write(`note: ${plainReason}\n`);
         if (events.entities.count === 1) {
           process.stderr.write(
             'warning: all events are of one entity, so nothing can be learned from what others do.\n',
@@ -104,12 +145,12 @@ async function trainFiles(options: TrainFiles): Promise<void> {
         warnOfTooFewSteps(h, events.count);
         progress = startProgress({ label: 'training', total: events.count * h.epochs, unit: 'events' });
       },
-      onBatch: ({ epoch, batches, positives, samples, crossEntropyNats, accuracy }) => {
+      onProgress: ({ epoch, batches, positives, samples, crossEntropyNats, accuracy }) => {
         const metrics = `cross entropy ${crossEntropyNats.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`;
         progress?.update(epoch * events.count + positives, `epoch ${epoch + 1}: ${metrics}`);
-        if (batches === 1) epochStarted = performance.now();
+        if (epoch !== first.epoch) first = { epoch, samples, time: performance.now() };
         else if (batches % interval === 0) {
-          const rate = Math.round((samples * 1000) / (performance.now() - epochStarted));
+          const rate = Math.round(((samples - first.samples) * 1000) / (performance.now() - first.time));
           progress?.line(`epoch ${epoch + 1}, batch ${batches}: ${metrics}, ${counted(rate, 'sample')}/s`);
         }
       },

@@ -37,11 +37,7 @@ export function neuralDetector(model: Model): Detector {
     title: 'neural',
     meaning: 'The model: minus the dot product of the vectors of account and address.',
     ...ANY_ATTACK,
-    anomalies: (events) =>
-      eachEvent(events, (entity, i) => {
-        const [low, high] = events.entities.hashOf(entity);
-        return 0 - model.dotProduct(low, high, events.addresses, i);
-      }),
+    anomalies: (events) => Float64Array.from(model.dotProducts(events), (dotProduct) => 0 - dotProduct),
   };
 }
 

@@ -98,17 +98,24 @@ export function fileSizeBytes(path: string): number {
   }
 }
 
-/** A whole file, however large (a Node buffer read in one call may not pass 2 GiB). */
-export function readWholeFile(path: string): Uint8Array {
+/**
+ * A whole file, however large (a Node buffer read in one call may not pass 2 GiB).
+ * @param allocate gives the memory for its bytes
+ */
+export function readWholeFile(
+  path: string,
+  allocate: (sizeBytes: number) => Uint8Array = (sizeBytes) => new Uint8Array(sizeBytes),
+): Uint8Array {
   try {
-    const size = statSync(path).size;
-    if (size < 2 ** 31 - 1) return readFileSync(path);
-    const bytes = new Uint8Array(size);
+    const stat = statSync(path);
+    // A pipe or device does not tell its size.
+    if (!stat.isFile()) return readFileSync(path);
+    const bytes = allocate(stat.size);
     const file = openSync(path, 'r');
     try {
       let at = 0;
-      while (at < size) {
-        const got = readSync(file, bytes, at, Math.min(1 << 30, size - at), at);
+      while (at < stat.size) {
+        const got = readSync(file, bytes, at, Math.min(1 << 30, stat.size - at), at);
         // Somebody is shortening the file meanwhile.
         if (got === 0) break;
         at += got;

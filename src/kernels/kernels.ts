@@ -1,10 +1,11 @@
 /**
  * The arithmetic of training and scoring, apart from what decides which rows meet. Every implementation gives
  * the results of the plain one (`plain.ts`, the definition) within rounding, and is held to it by
- * `conformance.ts`. Each function works on a range, so that threads can share a call, and adds in the order of
- * its inputs, so that the result does not depend on how the work was shared.
+ * `conformance.ts`. Each function works on a range, so that threads can share a call, and adds in an order that
+ * its inputs alone decide, so that the result does not depend on how the work was shared.
  *
- * Dimensions: B positives of a mini-batch, A its addresses, P its pairs, D vector, U distinct rows.
+ * Dimensions: B positives of a mini-batch, K pairs for each, A networks (distinct deepest rows of its addresses),
+ * T terms, C chunks of terms, D vector, U distinct entity rows.
  */
 
 /** f32 in use; f64 where gradients are checked against finite differences. */
@@ -16,19 +17,68 @@ export interface Lists {
   members: Uint32Array;
 }
 
-/** The pairs of a mini-batch: pair p joins positive `floor(p / pairsPerPositive)` with an address. */
-export interface Pairs {
-  /** 1 + R + S: first the observed pair (label 1), then the drawn ones (label 0) */
-  pairsPerPositive: number;
-  /** which of the A addresses each pair has */
-  address: Uint32Array; // (P)
+/** Rows that learn: vectors, and the state of the optimiser beside them. */
+export interface Rows {
+  vectors: Floats; // (rows, D)
+  /** second moment */
+  moment: Floats; // (rows)
+  /** steps so far */
+  steps: Uint32Array; // (rows)
 }
 
-/** Loss in nats and right answers at threshold 0, summed over pairs. */
-export interface PairTotals {
-  lossNats: number;
-  correct: number;
+/** Who meets whom in a mini-batch: pair (b, k) joins positive b with a network; k = 0 is the observed one. */
+export interface Pairs {
+  /** K: first the observed pair (label 1), then the drawn ones (label 0) */
+  perPositive: number;
+  /** row of each positive's entity among those of the batch */
+  entity: Uint32Array; // (B)
+  /** which encoded network */
+  network: Uint32Array; // (B, K)
 }
+
+/** The longest chain of rows, from an address's deepest to the root. */
+export const MAX_CHAIN = 16;
+/** No row: beyond the root of a tree, or an address without any. */
+export const NO_ROW = 0xffffffff;
+
+/**
+ * What a mini-batch asks of the address rows: Σ coefficient · vector of all terms below a row is its gradient. Terms
+ * are sorted by their deepest row, and rows are numbered with every row right before what lies below it, so that
+ * the terms below any row stand side by side.
+ */
+export interface Terms {
+  count: number; // T
+  /** deepest row */
+  row: Uint32Array; // (T)
+  /** rows of its chain: 1 for a root */
+  depth: Uint32Array; // (T)
+  /** rows that its chain shares with that of the next term; 0 for the last */
+  shared: Uint32Array; // (T)
+  /** number of its deepest row among the distinct ones, from 0 in steps of 0 or 1 */
+  network: Uint32Array; // (T)
+  /** where its coefficient stands */
+  coefficient: Uint32Array; // (T)
+  /** which vector */
+  vector: Uint32Array; // (T)
+}
+
+/**
+ * Terms of a chunk. Sums are made within a chunk and then over the chunks, whoever computes them: virtual shards, a
+ * fixed number of terms each, so that the order of adding does not depend on the number of threads.
+ */
+export const CHUNK_TERMS = 128;
+
+/** Rows whose terms lie in several chunks: what each chunk has of them is put aside, then added in order. */
+export interface Spanning {
+  count: number;
+  row: Uint32Array;
+  depth: Uint32Array;
+  firstChunk: Uint32Array;
+  lastChunk: Uint32Array;
+}
+
+/** Sums that are put aside: in each chunk one for each depth of rows that began before it, one for those that begin in it. */
+export type Partials = Floats; // (C, 2, MAX_CHAIN, D)
 
 /** How one optimiser step moves a row. */
 export interface Step {
@@ -41,70 +91,114 @@ export interface Step {
 }
 
 export interface Kernels {
-  readonly name: string;
+  readonly name: 'plain' | 'WebAssembly';
+
+  /** Copies rows with their state: row i of `to` = row rows[i] of `table`, for i in [from, until). */
+  gatherRows(table: Rows, dimension: number, rows: Uint32Array, to: Rows, from: number, until: number): void;
+
+  /** And back: row rows[i] of `to` = row i of `table`. Rows must differ. */
+  scatterRows(table: Rows, dimension: number, rows: Uint32Array, to: Rows, from: number, until: number): void;
 
   /**
-   * Encoder input: out[i] = Σ table[row] over the rows of list i.
-   * @param table f32[rows × D]
-   * @param out   f32[A × D], lists [from, to) are overwritten
+   * Encoder input: out[network] = Σ table[row] over the chain of rows from the network's deepest row up, for the
+   * networks whose first term is in one of the chunks [fromChunk, toChunk).
+   * @param table   f32[rows × D]
+   * @param parents u32[rows], NO_ROW at a root
+   * @param out     f32[A × D]
    */
-  sumRows(table: Floats, dimension: number, rowsOf: Lists, out: Floats, from: number, to: number): void;
+  encodeChains(
+    table: Floats,
+    dimension: number,
+    parents: Uint32Array,
+    terms: Terms,
+    out: Floats,
+    fromChunk: number,
+    toChunk: number,
+  ): void;
 
   /**
-   * Errors of the pairs of positives [from, to) and what they ask of both vectors:
-   * error = sigmoid(e · v) − label, dEntity[b] = Σ error · v, error[p] = error.
-   * @param table   f32[E × D] entity vectors
-   * @param rows    u32[B] entity row of each positive
-   * @param encoded f32[A × D] encoded addresses
-   * @param dEntity f32[B × D], overwritten
-   * @param error   f32[P], overwritten
+   * Errors of the pairs of positives [from, to) and what they ask of the entities' vectors:
+   * error = sigmoid(e · v) − label, dEntity[b] = Σ error · v, error[b, k] = error.
+   * @param entities  f32[U × D]
+   * @param encoded   f32[A × D]
+   * @param dEntity   f32[B × D], overwritten
+   * @param error     f32[B × K], overwritten
+   * @param lossNats  f64[B], overwritten: Σ over the pairs of a positive
+   * @param correct   u32[B], overwritten: pairs on the right side of 0
    * Binary cross entropy with negative sampling: Mikolov et al., NIPS 2013, eq. 4.
    */
   pairErrors(
-    table: Floats,
+    entities: Floats,
     dimension: number,
-    rows: Uint32Array,
-    encoded: Floats,
     pairs: Pairs,
+    encoded: Floats,
     dEntity: Floats,
     error: Floats,
-    from: number,
-    to: number,
-  ): PairTotals;
-
-  /**
-   * Gradient of the encoded addresses: dEncoded[a] = Σ error[p] · entity vector of p, over the pairs of list a.
-   * @param dEncoded f32[A × D], lists [from, to) are overwritten
-   */
-  encodedGradients(
-    table: Floats,
-    dimension: number,
-    rows: Uint32Array,
-    pairs: Pairs,
-    pairsOf: Lists,
-    error: Floats,
-    dEncoded: Floats,
+    lossNats: Float64Array,
+    correct: Uint32Array,
     from: number,
     to: number,
   ): void;
 
   /**
-   * One optimiser step for each distinct row i in [from, to): its gradient is Σ gradients[member] over list i.
+   * Σ coefficient · vector for lists: out[i] = Σ coefficients[m] · vectors[vectorOf[⌊m / membersPerVector⌋]] over the
+   * members m of list i. With the errors of pairs: the gradient of each encoded network.
+   * @param out f32[· × D], lists [from, to) are overwritten
+   */
+  weightedSums(
+    vectors: Floats,
+    dimension: number,
+    vectorOf: Uint32Array,
+    membersPerVector: number,
+    coefficients: Floats,
+    lists: Lists,
+    out: Floats,
+    from: number,
+    to: number,
+  ): void;
+
+  /**
+   * One optimiser step (see `updateRows`) for each address row whose terms all lie in one of the chunks
+   * [fromChunk, toChunk); for the others, the chunk's part of their gradient goes to `partials`.
+   * @param rows     changed
+   * @param parents  u32[rows]
+   * @param vectors  f32[· × D]
+   * @param partials overwritten where a row passes the border of a chunk
+   */
+  updateChains(
+    rows: Rows,
+    dimension: number,
+    parents: Uint32Array,
+    terms: Terms,
+    coefficients: Floats,
+    vectors: Floats,
+    step: Step,
+    partials: Partials,
+    fromChunk: number,
+    toChunk: number,
+  ): void;
+
+  /** One optimiser step for the spanning rows [from, to): their gradient is the sum of what `updateChains` put aside. */
+  updateSpanning(
+    rows: Rows,
+    dimension: number,
+    spanning: Spanning,
+    partials: Partials,
+    step: Step,
+    from: number,
+    to: number,
+  ): void;
+
+  /**
+   * One optimiser step for each row in [from, to): its gradient is Σ gradients[member] over its list.
    * Row-wise Adam without momentum: one second moment for a row (mean of squares over its D gradients), decayed
    * and bias-corrected by the row's own number of steps, as rows are touched at very different rates. From the row's
    * FULL_STEPS-th step t on, its steps shrink with sqrt(FULL_STEPS / t).
-   * @param table     f32[rows × D], the rows named are changed
-   * @param moment    f32[rows] second moment, changed
-   * @param steps     u32[rows] steps so far, changed
-   * @param rows      u32[U] distinct
    * @param gradients f32[members × D]
    */
   updateRows(
-    table: Floats,
+    rows: Rows,
     dimension: number,
-    moment: Floats,
-    steps: Uint32Array,
-    rows: Uint32Array,
     membersOf: Lists,
     gradients: Floats,
     step: Step,
@@ -128,19 +222,47 @@ export interface Kernels {
   ): void;
 
   /**
-   * Backward pass of `denseForward`: dInput = dOut + Wᵀ·δ and dWeights += δ ⊗ in, δ = dOut where W·in + bias > 0.
-   * @param dOut     f32[A × D]
-   * @param dInput   f32[A × D], rows [from, to) are overwritten
-   * @param dWeights f32[(D + 1) × D], added to
+   * Backward through `denseForward` to its input: dInput = dOut + Wᵀ·δ, δ = dOut where W·in + bias > 0.
+   * @param dInput f32[A × D], rows [from, to) are overwritten
    */
-  denseBackward(
+  denseInputGradients(
     weights: Floats,
     dimension: number,
     input: Floats,
     out: Floats,
     dOut: Floats,
     dInput: Floats,
+    from: number,
+    to: number,
+  ): void;
+
+  /**
+   * Backward through `denseForward` to its weights, for outputs [from, to): row i of dWeights is Σ δ[i] · in over
+   * all A addresses, its bias Σ δ[i].
+   * @param dWeights f32[(D + 1) × D], rows [from, to) and their biases are overwritten
+   */
+  denseWeightGradients(
+    dimension: number,
+    input: Floats,
+    out: Floats,
+    dOut: Floats,
+    count: number,
     dWeights: Floats,
+    from: number,
+    to: number,
+  ): void;
+
+  /**
+   * Scores: out[i] = a[rowOfA[i]] · b[rowOfB[i]]; 0 where rowOfB[i] is NO_ROW.
+   * @param out f32[N], elements [from, to) are overwritten
+   */
+  dotProducts(
+    a: Floats,
+    rowOfA: Uint32Array,
+    b: Floats,
+    rowOfB: Uint32Array,
+    dimension: number,
+    out: Float32Array,
     from: number,
     to: number,
   ): void;

@@ -1,101 +1,144 @@
-import { FULL_STEPS, type Kernels, MOMENT_DECAY, MOMENT_EPSILON } from './kernels.ts';
+import {
+  CHUNK_TERMS,
+  type Floats,
+  FULL_STEPS,
+  type Kernels,
+  MAX_CHAIN,
+  MOMENT_DECAY,
+  MOMENT_EPSILON,
+  NO_ROW,
+  type Rows,
+  type Step,
+} from './kernels.ts';
 
 /** The definition of every kernel, in plain TypeScript. */
 export const plainKernels: Kernels = {
   name: 'plain',
 
-  sumRows(table, dimension, rowsOf, out, from, to) {
-    const { starts, members } = rowsOf;
-    for (let i = from; i < to; i++) {
-      const at = i * dimension;
-      let k = starts[i];
-      const end = starts[i + 1];
-      if (k === end) out.fill(0, at, at + dimension);
-      // Two rows at a time halve the traffic on `out`.
-      if ((end - k) % 2 === 1) {
-        const row = members[k++] * dimension;
-        for (let d = 0; d < dimension; d++) out[at + d] = table[row + d];
-      } else if (k < end) {
-        const row = members[k++] * dimension;
-        const row2 = members[k++] * dimension;
-        for (let d = 0; d < dimension; d++) out[at + d] = table[row + d] + table[row2 + d];
-      }
-      while (k < end) {
-        const row = members[k++] * dimension;
-        const row2 = members[k++] * dimension;
-        for (let d = 0; d < dimension; d++) out[at + d] += table[row + d] + table[row2 + d];
-      }
+  gatherRows(table, dimension, rows, to, from, until) {
+    for (let i = from; i < until; i++) copyRow(table, rows[i], to, i, dimension);
+  },
+
+  scatterRows(table, dimension, rows, to, from, until) {
+    for (let i = from; i < until; i++) copyRow(table, i, to, rows[i], dimension);
+  },
+
+  encodeChains(table, dimension, parents, terms, out, fromChunk, toChunk) {
+    const { row, network } = terms;
+    for (let i = fromChunk * CHUNK_TERMS; i < Math.min(terms.count, toChunk * CHUNK_TERMS); i++) {
+      if (i > 0 && network[i] === network[i - 1]) continue;
+      const at = network[i] * dimension;
+      out.fill(0, at, at + dimension);
+      for (let r = row[i]; r !== NO_ROW; r = parents[r])
+        addScaled(out, at, 1, table, r * dimension, dimension);
     }
   },
 
-  pairErrors(table, dimension, rows, encoded, pairs, dEntity, error, from, to) {
-    const { pairsPerPositive, address } = pairs;
-    let lossNats = 0;
-    let correct = 0;
+  pairErrors(entities, dimension, pairs, encoded, dEntity, error, lossNats, correct, from, to) {
+    const { perPositive, entity, network } = pairs;
     for (let b = from; b < to; b++) {
-      const entity = rows[b] * dimension;
+      const e = entity[b] * dimension;
       const gradient = b * dimension;
       dEntity.fill(0, gradient, gradient + dimension);
-      for (let k = 0; k < pairsPerPositive; k++) {
-        const p = b * pairsPerPositive + k;
-        const vector = address[p] * dimension;
+      lossNats[b] = 0;
+      correct[b] = 0;
+      for (let k = 0; k < perPositive; k++) {
+        const v = network[b * perPositive + k] * dimension;
         let dot = 0;
-        for (let d = 0; d < dimension; d++) dot += table[entity + d] * encoded[vector + d];
+        for (let d = 0; d < dimension; d++) dot += entities[e + d] * encoded[v + d];
         // −ln sigmoid(x) = ln(1 + e^−x), written so that neither end overflows.
         const margin = k === 0 ? dot : -dot;
-        lossNats += margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin;
-        if (margin > 0) correct++;
-        const e = 1 / (1 + Math.exp(-dot)) - (k === 0 ? 1 : 0);
-        error[p] = e;
-        for (let d = 0; d < dimension; d++) dEntity[gradient + d] += e * encoded[vector + d];
-      }
-    }
-    return { lossNats, correct };
-  },
-
-  encodedGradients(table, dimension, rows, pairs, pairsOf, error, dEncoded, from, to) {
-    const { starts, members } = pairsOf;
-    for (let a = from; a < to; a++) {
-      const at = a * dimension;
-      if (starts[a] === starts[a + 1]) dEncoded.fill(0, at, at + dimension);
-      for (let i = starts[a]; i < starts[a + 1]; i++) {
-        const p = members[i];
-        const e = error[p];
-        const entity = rows[Math.floor(p / pairs.pairsPerPositive)] * dimension;
-        if (i === starts[a]) for (let d = 0; d < dimension; d++) dEncoded[at + d] = e * table[entity + d];
-        else for (let d = 0; d < dimension; d++) dEncoded[at + d] += e * table[entity + d];
+        lossNats[b] += margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin;
+        if (margin > 0) correct[b]++;
+        const err = 1 / (1 + Math.exp(-dot)) - (k === 0 ? 1 : 0);
+        error[b * perPositive + k] = err;
+        addScaled(dEntity, gradient, err, encoded, v, dimension);
       }
     }
   },
 
-  updateRows(table, dimension, moment, steps, rows, membersOf, gradients, step, from, to) {
-    const { starts, members } = membersOf;
-    const { learningRate, weightDecay, gradientScale } = step;
+  weightedSums(vectors, dimension, vectorOf, membersPerVector, coefficients, lists, out, from, to) {
+    const { starts, members } = lists;
+    for (let i = from; i < to; i++) {
+      out.fill(0, i * dimension, (i + 1) * dimension);
+      for (let k = starts[i]; k < starts[i + 1]; k++) {
+        const vector = vectorOf[Math.floor(members[k] / membersPerVector)];
+        addScaled(out, i * dimension, coefficients[members[k]], vectors, vector * dimension, dimension);
+      }
+    }
+  },
+
+  updateChains(rows, dimension, parents, terms, coefficients, vectors, step, partials, fromChunk, toChunk) {
+    const { row, depth, shared, coefficient, vector } = terms;
+    // Sums of the terms so far, one for each depth at which they end: deeper ones on top.
+    const sums = Array.from({ length: MAX_CHAIN + 1 }, () => new Float64Array(dimension));
+    const depths = new Uint32Array(MAX_CHAIN + 1);
+    for (let chunk = fromChunk; chunk < toChunk; chunk++) {
+      const first = chunk * CHUNK_TERMS;
+      const last = Math.min(terms.count, first + CHUNK_TERMS) - 1;
+      /** rows down to this depth hold every term of the chunk so far, and some before it */
+      let sinceBefore = first === 0 ? 0 : shared[first - 1];
+      /** rows down to this depth go on in the next chunk */
+      const goingOn = shared[last];
+      let top = 0;
+      for (let i = first; i <= last; i++) {
+        if (depths[top] !== depth[i]) {
+          top++;
+          depths[top] = depth[i];
+          sums[top].fill(0);
+        }
+        addScaled(sums[top], 0, coefficients[coefficient[i]], vectors, vector[i] * dimension, dimension);
+        // Rows below what the next term shares are complete.
+        const keep = i === last ? 0 : shared[i];
+        let current = row[i];
+        while (top > 0 && depths[top] > keep) {
+          const until = Math.max(keep, depths[top - 1]);
+          for (let at = depths[top]; at > until; at--) {
+            const began = at <= sinceBefore;
+            if (began || (i === last && at <= goingOn)) {
+              partials.set(sums[top], partialAt(chunk, began, at, dimension));
+            } else {
+              stepRow(rows, current, dimension, sums[top], step);
+            }
+            current = parents[current];
+          }
+          depths[top] = until;
+          // Joins what ends at the same depth, or is done at the root.
+          if (until === depths[top - 1]) {
+            if (top > 1) addScaled(sums[top - 1], 0, 1, sums[top], 0, dimension);
+            top--;
+          }
+        }
+        sinceBefore = Math.min(sinceBefore, shared[i]);
+      }
+    }
+  },
+
+  updateSpanning(rows, dimension, { row, depth, firstChunk, lastChunk }, partials, step, from, to) {
     const sum = new Float64Array(dimension);
     for (let i = from; i < to; i++) {
-      const row = rows[i];
-      const at = row * dimension;
       sum.fill(0);
-      let k = starts[i];
-      // Two members at a time halve the traffic on `sum`.
-      for (; k + 1 < starts[i + 1]; k += 2) {
-        const member = members[k] * dimension;
-        const member2 = members[k + 1] * dimension;
-        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d] + gradients[member2 + d];
+      for (let chunk = firstChunk[i]; chunk <= lastChunk[i]; chunk++) {
+        addScaled(
+          sum,
+          0,
+          1,
+          partials,
+          partialAt(chunk, chunk > firstChunk[i], depth[i], dimension),
+          dimension,
+        );
       }
-      if (k < starts[i + 1]) {
-        const member = members[k] * dimension;
-        for (let d = 0; d < dimension; d++) sum[d] += gradients[member + d];
-      }
-      for (let d = 0; d < dimension; d++) sum[d] = gradientScale * sum[d] + weightDecay * table[at + d];
-      let squares = 0;
-      for (let d = 0; d < dimension; d++) squares += sum[d] * sum[d];
-      moment[row] = MOMENT_DECAY * moment[row] + (1 - MOMENT_DECAY) * (squares / dimension);
-      steps[row]++;
-      const unbiased = moment[row] / (1 - MOMENT_DECAY ** steps[row]);
-      const decay = Math.min(1, Math.sqrt(FULL_STEPS / steps[row]));
-      const scale = (learningRate * decay) / (Math.sqrt(unbiased) + MOMENT_EPSILON);
-      for (let d = 0; d < dimension; d++) table[at + d] -= scale * sum[d];
+      stepRow(rows, row[i], dimension, sum, step);
+    }
+  },
+
+  updateRows(rows, dimension, { starts, members }, gradients, step, from, to) {
+    const sum = new Float64Array(dimension);
+    for (let i = from; i < to; i++) {
+      sum.fill(0);
+      for (let k = starts[i]; k < starts[i + 1]; k++)
+        addScaled(sum, 0, 1, gradients, members[k] * dimension, dimension);
+      stepRow(rows, i, dimension, sum, step);
     }
   },
 
@@ -111,21 +154,84 @@ export const plainKernels: Kernels = {
     }
   },
 
-  denseBackward(weights, dimension, input, out, dOut, dInput, dWeights, from, to) {
-    const bias = dimension * dimension;
+  denseInputGradients(weights, dimension, input, out, dOut, dInput, from, to) {
     for (let a = from; a < to; a++) {
       const at = a * dimension;
       for (let d = 0; d < dimension; d++) dInput[at + d] = dOut[at + d];
       for (let i = 0; i < dimension; i++) {
         // The layer was active where it changed its input.
-        if (!(out[at + i] > input[at + i])) continue;
-        const delta = dOut[at + i];
-        dWeights[bias + i] += delta;
-        for (let d = 0; d < dimension; d++) {
-          dInput[at + d] += delta * weights[i * dimension + d];
-          dWeights[i * dimension + d] += delta * input[at + d];
-        }
+        if (out[at + i] > input[at + i])
+          addScaled(dInput, at, dOut[at + i], weights, i * dimension, dimension);
       }
     }
   },
+
+  denseWeightGradients(dimension, input, out, dOut, count, dWeights, from, to) {
+    const bias = dimension * dimension;
+    for (let i = from; i < to; i++) {
+      dWeights.fill(0, i * dimension, (i + 1) * dimension);
+      dWeights[bias + i] = 0;
+      for (let a = 0; a < count; a++) {
+        const at = a * dimension;
+        if (!(out[at + i] > input[at + i])) continue;
+        dWeights[bias + i] += dOut[at + i];
+        addScaled(dWeights, i * dimension, dOut[at + i], input, at, dimension);
+      }
+    }
+  },
+
+  dotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
+    for (let i = from; i < to; i++) {
+      let dot = 0;
+      if (rowOfB[i] !== NO_ROW) {
+        const left = rowOfA[i] * dimension;
+        const right = rowOfB[i] * dimension;
+        for (let d = 0; d < dimension; d++) dot += a[left + d] * b[right + d];
+      }
+      out[i] = dot;
+    }
+  },
 };
+
+function copyRow(from: Rows, row: number, to: Rows, toRow: number, dimension: number): void {
+  for (let d = 0; d < dimension; d++) to.vectors[toRow * dimension + d] = from.vectors[row * dimension + d];
+  to.moment[toRow] = from.moment[row];
+  to.steps[toRow] = from.steps[row];
+}
+
+/** out[at …] += factor · vectors[from …] */
+function addScaled(
+  out: Floats,
+  at: number,
+  factor: number,
+  vectors: Floats,
+  from: number,
+  dimension: number,
+): void {
+  for (let d = 0; d < dimension; d++) out[at + d] += factor * vectors[from + d];
+}
+
+/** Where a chunk's sum for a row at a depth is put aside. */
+function partialAt(chunk: number, beganBefore: boolean, depth: number, dimension: number): number {
+  return ((chunk * 2 + (beganBefore ? 0 : 1)) * MAX_CHAIN + depth - 1) * dimension;
+}
+
+/** The optimiser: `updateRows` in kernels.ts says what it does. */
+function stepRow(
+  { vectors, moment, steps }: Rows,
+  row: number,
+  dimension: number,
+  sum: Float64Array,
+  { learningRate, weightDecay, gradientScale }: Step,
+): void {
+  const at = row * dimension;
+  const gradient = (d: number) => gradientScale * sum[d] + weightDecay * vectors[at + d];
+  let squares = 0;
+  for (let d = 0; d < dimension; d++) squares += gradient(d) ** 2;
+  moment[row] = MOMENT_DECAY * moment[row] + (1 - MOMENT_DECAY) * (squares / dimension);
+  steps[row]++;
+  const unbiased = moment[row] / (1 - MOMENT_DECAY ** steps[row]);
+  const decay = Math.min(1, Math.sqrt(FULL_STEPS / steps[row]));
+  const scale = (learningRate * decay) / (Math.sqrt(unbiased) + MOMENT_EPSILON);
+  for (let d = 0; d < dimension; d++) vectors[at + d] -= scale * gradient(d);
+}

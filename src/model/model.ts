@@ -1,7 +1,8 @@
 import { type AddressWords, explainBadAddress, formatAddress, parseAddress } from '../addresses/address.ts';
 import { InputError, quoted } from '../errors.ts';
 import { hashEntity, hashModulo } from '../events/entityHash.ts';
-import type { Kernels } from '../kernels/kernels.ts';
+import type { Events } from '../events/events.ts';
+import type { KernelMemory } from '../kernels/webAssembly.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { Network, type Weights } from '../neural/network.ts';
 import type { SeenEntities } from './seenEntities.ts';
@@ -78,11 +79,12 @@ export class Model {
   readonly seen: SeenEntities;
   readonly #network: Network;
 
-  constructor(card: ModelCard, weights: Weights, seen: SeenEntities, kernels: Kernels) {
+  /** @param kernelMemory where the tables lie, for the WebAssembly kernels; without, the plain ones serve */
+  constructor(card: ModelCard, weights: Weights, seen: SeenEntities, kernelMemory?: KernelMemory) {
     this.card = card;
     this.weights = weights;
     this.seen = seen;
-    this.#network = new Network(weights, kernels);
+    this.#network = new Network(weights, kernelMemory);
   }
 
   /**
@@ -120,6 +122,23 @@ export class Model {
   dotProduct(hashLow: number, hashHigh: number, words: AddressWords, index = 0): number {
     const row = hashModulo(hashLow, hashHigh, this.card.hyperparameters.numEntityVectors);
     return this.#network.dotProduct(row, words, index);
+  }
+
+  /**
+   * Inner products of many events, several times faster for each than one at a time. High = expected; an entity that
+   * training did not see has one that means nothing.
+   * @returns f32[N]
+   */
+  dotProducts({ count, entities, entity, addresses }: Events): Float32Array {
+    const { numEntityVectors } = this.card.hyperparameters;
+    const rowOf = new Uint32Array(entities.count);
+    for (let e = 0; e < entities.count; e++) {
+      const [low, high] = entities.hashOf(e);
+      rowOf[e] = hashModulo(low, high, numEntityVectors);
+    }
+    const out = new Float32Array(count);
+    this.#network.dotProducts(count, (i) => rowOf[entity[i]], addresses, out);
+    return out;
   }
 
   /** What takes the basis from an opinion on this event; empty for most. */

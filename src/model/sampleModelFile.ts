@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { parseAddress } from '../addresses/address.ts';
 import { EventsBuilder } from '../events/events.ts';
-import { plainKernels } from '../kernels/plain.ts';
 import type { Model } from './model.ts';
 import { readModel, writeModel } from './modelFile.ts';
 import { trainModel } from './trainModel.ts';
@@ -42,7 +41,7 @@ export function written(model: Model): Uint8Array {
 /** The file of a model with one layer. */
 export const bytes = written(await smallModel(1));
 
-export const read = (file: Uint8Array) => readModel(file, 'login.model', plainKernels);
+export const read = (file: Uint8Array) => readModel(file, 'login.model');
 
 /** The header as an object, to be changed. */
 export interface Header {

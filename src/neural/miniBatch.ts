@@ -1,9 +1,19 @@
-import type { Lists, Pairs } from '../kernels/kernels.ts';
+import {
+  CHUNK_TERMS,
+  type Lists,
+  MAX_CHAIN,
+  NO_ROW,
+  type Pairs,
+  type Spanning,
+  type Terms,
+} from '../kernels/kernels.ts';
+import type { Memory } from '../kernels/memory.ts';
+import type { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE, philox } from '../random/philox.ts';
-import { appendChain } from './network.ts';
-import { MAX_CHAIN, type PrefixTable } from './prefixes.ts';
+import type { PrefixTable } from './prefixes.ts';
+import { RadixSort } from './radixSort.ts';
 
-/** What training needs of each event: 8 bytes. */
+/** What training needs of each event: 9 bytes. */
 export interface TrainingPairs {
   count: number; // N
   /** row of the entity table */
@@ -14,147 +24,153 @@ export interface TrainingPairs {
   isIpv6: Uint8Array; // (N)
 }
 
-/** Items grouped by a key: the distinct keys in order of appearance, and for each its items in order. */
-export class Groups {
-  readonly keys: Uint32Array; // (U used)
-  readonly lists: Lists;
-  count = 0; // U
-  readonly #groupOf: Uint32Array;
-  readonly #stampOf: Uint32Array;
-  #stamp = 0;
-  readonly #itemGroup: Uint32Array;
-
-  /**
-   * @param keySpace keys are below this
-   * @param capacity items of one call at most
-   */
-  constructor(keySpace: number, capacity: number) {
-    this.keys = new Uint32Array(capacity);
-    this.lists = { starts: new Uint32Array(capacity + 1), members: new Uint32Array(capacity) };
-    this.#groupOf = new Uint32Array(keySpace);
-    this.#stampOf = new Uint32Array(keySpace);
-    this.#itemGroup = new Uint32Array(capacity);
-  }
-
-  /** Item of key keys[i] is i, or owners[i] where given. */
-  group(keys: Uint32Array, length: number, owners?: Uint32Array): void {
-    const { starts, members } = this.lists;
-    const stamp = ++this.#stamp;
-    let count = 0;
-    for (let i = 0; i < length; i++) {
-      const key = keys[i];
-      if (this.#stampOf[key] !== stamp) {
-        this.#stampOf[key] = stamp;
-        this.#groupOf[key] = count;
-        this.keys[count] = key;
-        starts[++count] = 0;
-      }
-      const group = this.#groupOf[key];
-      this.#itemGroup[i] = group;
-      starts[group + 1]++;
-    }
-    starts[0] = 0;
-    for (let group = 0; group < count; group++) starts[group + 1] += starts[group];
-    // Filling moves each start to the end of its list; shifting them back by one group restores them.
-    for (let i = 0; i < length; i++) members[starts[this.#itemGroup[i]]++] = owners ? owners[i] : i;
-    for (let group = count; group > 0; group--) starts[group] = starts[group - 1];
-    starts[0] = 0;
-    this.count = count;
-  }
+/** Sizes of a mini-batch. */
+export interface BatchShape {
+  size: number; // B
+  random: number; // R
+  shuffled: number; // S
+  /** with layers on top, gradients come by network; without, by pair, which saves making them */
+  hasLayers: boolean;
 }
 
 /**
- * One mini-batch: B observed pairs, their drawn pairs, and who touches which row. Addresses are numbered: the
- * B observed ones first, then R random ones for each.
+ * One mini-batch: B observed pairs, their drawn pairs, and who touches which row. Addresses with the same deepest row
+ * have the same vector; so what is encoded are the distinct deepest rows of the batch, its networks.
  */
-export class MiniBatch {
-  size = 0; // B
-  addressCount = 0; // A = B · (1 + R)
-  pairCount = 0; // P = B · (1 + R + S)
-  readonly entityRow: Uint32Array; // (B)
-  /** rows of each address */
-  readonly rowsOf: Lists; // (A)
-  readonly pairs: Pairs;
-  /** pairs of each address */
-  readonly pairsOf: Lists; // (A)
-  /** distinct entity rows, each with the positives that touch it */
-  readonly entities: Groups;
-  /** distinct address rows, each with the addresses that hold it */
-  readonly prefixes: Groups;
-  readonly #randomRate: number;
-  readonly #shuffledRate: number;
-  readonly #table: PrefixTable;
-  readonly #owner: Uint32Array;
+export interface MiniBatch {
+  /** what changes from batch to batch, by the names in SIZES */
+  sizes: Uint32Array;
+  pairs: Pairs;
+  /** distinct entity rows, ascending */
+  entityRows: Uint32Array; // (U)
+  /** the positives of each */
+  positivesOf: Lists; // (U)
+  /** without layers one for each pair, with layers one for each network */
+  terms: Terms;
+  spanning: Spanning;
+  /** with layers: the pairs of each network */
+  pairsOf: Lists; // (A)
+}
+
+/** Places in `MiniBatch.sizes`. */
+export const SIZES = { positives: 0, entities: 1, networks: 2, terms: 3, spanning: 4 } as const;
+
+/** K */
+export const pairsPerPositive = ({ random, shuffled }: BatchShape) => 1 + random + shuffled;
+/** A, at most: the observed address and R random ones for each positive, if no two share their deepest row */
+export const networkCapacity = ({ size, random }: BatchShape) => size * (1 + random);
+const pairCapacity = (shape: BatchShape) => shape.size * pairsPerPositive(shape);
+const termCapacity = (shape: BatchShape) => (shape.hasLayers ? networkCapacity(shape) : pairCapacity(shape));
+export const chunkCapacity = (shape: BatchShape) => Math.ceil(termCapacity(shape) / CHUNK_TERMS);
+
+/** Arrays for a mini-batch, filled by a `BatchMaker`. */
+export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch {
+  const { size: B, hasLayers } = shape;
+  const T = termCapacity(shape);
+  // Each border of two chunks is passed by at most one row of each depth.
+  const spanning = chunkCapacity(shape) * MAX_CHAIN;
+  const words = (length: number) => memory.words(length);
+  return {
+    sizes: words(8),
+    pairs: {
+      perPositive: pairsPerPositive(shape),
+      entity: words(B),
+      network: words(pairCapacity(shape)),
+    },
+    entityRows: words(B),
+    positivesOf: { starts: words(B + 1), members: words(B) },
+    terms: {
+      count: 0,
+      row: words(T),
+      depth: words(T),
+      shared: words(T),
+      network: words(T),
+      coefficient: words(T),
+      vector: words(T),
+    },
+    spanning: {
+      count: 0,
+      row: words(spanning),
+      depth: words(spanning),
+      firstChunk: words(spanning),
+      lastChunk: words(spanning),
+    },
+    pairsOf: {
+      starts: words(hasLayers ? networkCapacity(shape) + 1 : 0),
+      members: words(hasLayers ? pairCapacity(shape) : 0),
+    },
+  };
+}
+
+/** The terms and spanning rows of a batch with their present counts. */
+export const termsOf = ({ terms, sizes }: MiniBatch): Terms => ({ ...terms, count: sizes[SIZES.terms] });
+export const spanningOf = ({ spanning, sizes }: MiniBatch): Spanning => ({
+  ...spanning,
+  count: sizes[SIZES.spanning],
+});
+
+/** Draws and orders what belongs to a mini-batch. Each thread has one of its own. */
+export class BatchMaker {
+  readonly #shape: BatchShape;
+  readonly #data: TrainingPairs;
+  readonly #prefixes: PrefixTable;
+  readonly #sort: RadixSort;
   readonly #block = new Uint32Array(4);
   readonly #seedLow: number;
   readonly #seedHigh: number;
+  readonly #entityRowOf: Uint32Array; // (B)
+  /** deepest row of each pair's address */
+  readonly #deepest: Uint32Array; // (P)
+  readonly #openRow = new Uint32Array(MAX_CHAIN + 1);
+  readonly #openSince = new Uint32Array(MAX_CHAIN + 1);
 
-  constructor(
-    capacity: number,
-    randomRate: number,
-    shuffledRate: number,
-    numEntityVectors: number,
-    table: PrefixTable,
-    seed: number,
-  ) {
-    this.#randomRate = randomRate;
-    this.#shuffledRate = shuffledRate;
-    this.#table = table;
+  constructor(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable, seed: number) {
+    this.#shape = shape;
+    this.#data = data;
+    this.#prefixes = prefixes;
     this.#seedLow = seed >>> 0;
     this.#seedHigh = Math.floor(seed / 2 ** 32);
-    const addresses = capacity * (1 + randomRate);
-    const pairs = capacity * (1 + randomRate + shuffledRate);
-    this.entityRow = new Uint32Array(capacity);
-    this.rowsOf = { starts: new Uint32Array(addresses + 1), members: new Uint32Array(addresses * MAX_CHAIN) };
-    this.pairs = { pairsPerPositive: 1 + randomRate + shuffledRate, address: new Uint32Array(pairs) };
-    this.pairsOf = { starts: new Uint32Array(addresses + 1), members: new Uint32Array(pairs) };
-    this.entities = new Groups(numEntityVectors, capacity);
-    this.prefixes = new Groups(table.rows.count, addresses * MAX_CHAIN);
-    this.#owner = new Uint32Array(addresses * MAX_CHAIN);
+    this.#sort = new RadixSort(pairCapacity(shape));
+    this.#entityRowOf = new Uint32Array(shape.size);
+    this.#deepest = new Uint32Array(pairCapacity(shape));
   }
 
   /**
-   * Fills the batch with the events order[from … to). What is drawn for a sample depends on seed, epoch and the
+   * Fills the batch with the places [from, to) of an epoch. What is drawn for a sample depends on seed, epoch and the
    * sample's place in the epoch alone.
    */
-  assemble(data: TrainingPairs, order: Uint32Array, from: number, to: number, epoch: number): void {
-    const R = this.#randomRate;
-    const S = this.#shuffledRate;
+  make(batch: MiniBatch, order: EpochOrder, from: number, to: number, epoch: number): void {
     const B = to - from;
-    this.size = B;
-    this.addressCount = B * (1 + R);
-    this.pairCount = B * (1 + R + S);
-    const { address, pairsPerPositive } = this.pairs;
-    const { starts, members } = this.rowsOf;
-    let length = 0;
+    batch.sizes[SIZES.positives] = B;
+    this.#drawPairs(order, from, B, epoch);
+    this.#groupEntities(batch, B);
+    this.#sortPairs(batch, B);
+    this.#findSpanning(batch);
+  }
+
+  /** Entity row of each positive and deepest row of each pair. */
+  #drawPairs(order: EpochOrder, from: number, B: number, epoch: number): void {
+    const { random: R, shuffled: S } = this.#shape;
+    const { entityRow, deepest, isIpv6 } = this.#data;
+    const rows = this.#deepest;
+    const K = pairsPerPositive(this.#shape);
     for (let b = 0; b < B; b++) {
-      this.entityRow[b] = data.entityRow[order[from + b]];
-      starts[b] = length;
-      length = appendChain(this.#table, data.deepest[order[from + b]], members, length);
-      address[b * pairsPerPositive] = b;
+      const event = order.at(from + b);
+      this.#entityRowOf[b] = entityRow[event];
+      rows[b * K] = deepest[event];
+      if (isIpv6[event] === 1) this.#drawIpv6(rows, b * K + 1, from + b, epoch);
+      else this.#drawIpv4(rows, b * K + 1, from + b, epoch);
     }
+    if (S === 0) return;
     for (let b = 0; b < B; b++) {
-      const ipv6 = data.isIpv6[order[from + b]] === 1;
-      for (let r = 0; r < R; r++) {
-        const a = B + b * R + r;
-        starts[a] = length;
-        length = appendChain(this.#table, this.#randomDeepest(ipv6, from + b, r, epoch), members, length);
-        address[b * pairsPerPositive + 1 + r] = a;
-      }
-    }
-    starts[this.addressCount] = length;
-    for (let b = 0; b < B; b++) {
+      const at = b * K + 1 + R;
       for (let s = 0; s < S; s++) {
         if (s % 4 === 0) this.#draw(PURPOSE.shuffledNegatives, from + b, s >>> 2, epoch);
         // Another record of the batch: one of the B − 1 places after this one, round the end.
         const ahead = B === 1 ? 0 : 1 + Math.floor((this.#block[s % 4] / 2 ** 32) * (B - 1));
-        address[b * pairsPerPositive + 1 + R + s] = (b + ahead) % B;
+        rows[at + s] = rows[((b + ahead) % B) * K];
       }
     }
-    this.#groupPairs();
-    this.entities.group(this.entityRow, B);
-    for (let a = 0; a < this.addressCount; a++) this.#owner.fill(a, starts[a], starts[a + 1]);
-    this.prefixes.group(members, length, this.#owner);
   }
 
   /** The counter is a pure function of what is drawn, so that any worker can draw it. */
@@ -162,24 +178,121 @@ export class MiniBatch {
     philox(sample, block * 16 + purpose, epoch, 0, this.#seedLow, this.#seedHigh, this.#block);
   }
 
-  #randomDeepest(ipv6: boolean, sample: number, r: number, epoch: number): number {
-    if (ipv6) {
-      this.#draw(PURPOSE.randomNegatives, sample, 256 + r, epoch);
-      return this.#table.find(randomIpv6(this.#block, this.#table));
+  #drawIpv4(rows: Uint32Array, at: number, sample: number, epoch: number): void {
+    const block = this.#block;
+    for (let r = 0; r < this.#shape.random; r++) {
+      if (r % 4 === 0) this.#draw(PURPOSE.randomNegatives, sample, r >>> 2, epoch);
+      rows[at + r] = this.#prefixes.findIpv4(block[r % 4]);
     }
-    if (r % 4 === 0) this.#draw(PURPOSE.randomNegatives, sample, r >>> 2, epoch);
-    return this.#table.findIpv4(this.#block[r % 4]);
   }
 
-  #groupPairs(): void {
-    const { starts, members } = this.pairsOf;
-    const { address } = this.pairs;
-    starts.fill(0, 0, this.addressCount + 1);
-    for (let p = 0; p < this.pairCount; p++) starts[address[p] + 1]++;
-    for (let a = 0; a < this.addressCount; a++) starts[a + 1] += starts[a];
-    for (let p = 0; p < this.pairCount; p++) members[starts[address[p]]++] = p;
-    for (let a = this.addressCount; a > 0; a--) starts[a] = starts[a - 1];
-    starts[0] = 0;
+  #drawIpv6(rows: Uint32Array, at: number, sample: number, epoch: number): void {
+    for (let r = 0; r < this.#shape.random; r++) {
+      this.#draw(PURPOSE.randomNegatives, sample, 256 + r, epoch);
+      rows[at + r] = this.#prefixes.find(randomIpv6(this.#block, this.#prefixes));
+    }
+  }
+
+  #groupEntities(batch: MiniBatch, B: number): void {
+    const { starts, members } = batch.positivesOf;
+    const { entity } = batch.pairs;
+    const rows = this.#entityRowOf;
+    const order = this.#sort.sort(rows, B);
+    let count = 0;
+    let last = -1;
+    for (let i = 0; i < B; i++) {
+      const b = order[i];
+      if (rows[b] !== last) {
+        last = rows[b];
+        batch.entityRows[count] = last;
+        starts[count++] = i;
+      }
+      members[i] = b;
+      entity[b] = count - 1;
+    }
+    starts[count] = B;
+    batch.sizes[SIZES.entities] = count;
+  }
+
+  /** Networks, terms and, with layers, the pairs of each network. Pairs without a row come last, as a network of no rows. */
+  #sortPairs(batch: MiniBatch, B: number): void {
+    const { hasLayers } = this.#shape;
+    const { row, depth, shared, network, coefficient, vector } = batch.terms;
+    const { starts, members } = batch.pairsOf;
+    const { pairs } = batch;
+    const K = pairs.perPositive;
+    const rows = this.#deepest;
+    const prefixes = this.#prefixes;
+    const order = this.#sort.sort(rows, B * K);
+    let networks = 0;
+    let terms = 0;
+    let last = -1;
+    for (let i = 0; i < B * K; i++) {
+      const pair = order[i];
+      const isNew = rows[pair] !== last;
+      if (isNew) {
+        last = rows[pair];
+        if (hasLayers) starts[networks] = i;
+        networks++;
+      }
+      pairs.network[pair] = networks - 1;
+      if (hasLayers) members[i] = pair;
+      if (last === NO_ROW || (hasLayers && !isNew)) continue;
+      row[terms] = last;
+      network[terms] = networks - 1;
+      coefficient[terms] = hasLayers ? networks - 1 : pair;
+      vector[terms] = hasLayers ? networks - 1 : pairs.entity[Math.floor(pair / K)];
+      if (isNew) {
+        depth[terms] = prefixes.depth(last);
+        if (terms > 0) shared[terms - 1] = prefixes.sharedDepth(row[terms - 1], last);
+      } else {
+        depth[terms] = depth[terms - 1];
+        shared[terms - 1] = depth[terms];
+      }
+      terms++;
+    }
+    if (hasLayers) starts[networks] = B * K;
+    if (terms > 0) shared[terms - 1] = 0;
+    batch.sizes[SIZES.networks] = networks;
+    batch.sizes[SIZES.terms] = terms;
+  }
+
+  /** At each border of two chunks, the rows that have terms on both sides; a row may go on over several borders. */
+  #findSpanning(batch: MiniBatch): void {
+    const { row, depth, firstChunk, lastChunk } = batch.spanning;
+    const { parent } = this.#prefixes;
+    const terms = batch.terms;
+    const termCount = batch.sizes[SIZES.terms];
+    const openRow = this.#openRow;
+    const openSince = this.#openSince;
+    let open = 0;
+    let count = 0;
+    const close = (downTo: number, chunk: number): void => {
+      for (; open > downTo; open--) {
+        row[count] = openRow[open];
+        depth[count] = open;
+        firstChunk[count] = openSince[open];
+        lastChunk[count++] = chunk;
+      }
+    };
+    for (let border = CHUNK_TERMS; border < termCount; border += CHUNK_TERMS) {
+      const chunk = border / CHUNK_TERMS;
+      const last = border - 1;
+      const crossing = terms.shared[last];
+      let at = terms.row[last];
+      for (let d = terms.depth[last]; d > crossing; d--) at = parent[at];
+      // From the deepest up: those that are open already have the same row at the same depth.
+      let same = crossing;
+      for (let x = at; same > 0 && !(same <= open && openRow[same] === x); same--) x = parent[x];
+      close(same, chunk - 1);
+      for (let d = crossing; d > same; d--, at = parent[at]) {
+        openRow[d] = at;
+        openSince[d] = chunk - 1;
+      }
+      open = crossing;
+    }
+    close(0, Math.ceil(termCount / CHUNK_TERMS) - 1);
+    batch.sizes[SIZES.spanning] = count;
   }
 }
 

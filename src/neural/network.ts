@@ -1,103 +1,55 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
-import type { Floats, Kernels, Lists } from '../kernels/kernels.ts';
-import { MAX_CHAIN, NO_ROW, type PrefixTable } from './prefixes.ts';
+import { type Floats, type Kernels, NO_ROW } from '../kernels/kernels.ts';
+import { plainKernels } from '../kernels/plain.ts';
+import { type KernelMemory, SCORING_BLOCK, webAssemblyKernels } from '../kernels/webAssembly.ts';
+import type { PrefixTable } from './prefixes.ts';
 
-/** The learned tables. E entity vectors, P address rows, D vector, L layers. */
+/** The learned tables, as scoring uses them. E entity vectors, P network rows, D vector, L layers. */
 export interface Weights {
   dimension: number; // D
   entityVectors: Floats; // (E, D)
   prefixes: PrefixTable; // (P)
-  prefixVectors: Floats; // (P, D)
+  /** what goes into the first layer for an address whose deepest row is this: Σ of the vectors of its prefixes */
+  networkVectors: Floats; // (P, D)
   /** one for each fully connected layer: D rows of weights, one of biases */
   layers: Floats[]; // L × (D + 1, D)
 }
 
-/** Appends the rows that an address is the sum of, narrow to wide; returns the new length. */
-export function appendChain(
-  prefixes: PrefixTable,
-  deepest: number,
-  out: Uint32Array,
-  length: number,
-): number {
-  for (let row = deepest; row !== NO_ROW; row = prefixes.parent[row]) out[length++] = row;
-  return length;
+/** Makes network vectors of prefix vectors, in place: to each row it adds that of its parent, which comes before it. */
+export function addUpChains(vectors: Floats, dimension: number, parents: Uint32Array): void {
+  for (let row = 0; row < parents.length; row++) {
+    if (parents[row] === NO_ROW) continue;
+    const above = parents[row] * dimension;
+    const at = row * dimension;
+    for (let d = 0; d < dimension; d++) vectors[at + d] += vectors[above + d];
+  }
 }
 
 /**
- * Scores one event at a time. An address's vector depends on its deepest row alone, so that each is computed once
- * and kept: weights must not change while a network is in use. What is kept takes the memory of the address table
- * when every network of it has been asked for.
+ * Scores events. An address's vector depends on its deepest row alone: without layers it stands in the table, with
+ * layers each is computed once and kept, so weights must not change while a network is in use.
  */
 export class Network {
   readonly weights: Weights;
   readonly #kernels: Kernels;
-  readonly #chain: Lists = { starts: new Uint32Array(2), members: new Uint32Array(MAX_CHAIN) };
-  readonly #activations: [Floats, Floats];
-  /** (P + 1, D); the last row is for addresses without any row. The pages of rows never asked for stay unused. */
-  readonly #encoded: Float32Array;
-  readonly #isEncoded: Uint8Array; // (P + 1)
-  /** rows encoded one by one so far, and how many are enough to do the rest at once */
-  #asked = 0;
-  readonly #enoughAsked: number;
+  readonly #entityRows: Uint32Array; // (SCORING_BLOCK)
+  readonly #networkRows: Uint32Array; // (SCORING_BLOCK)
+  readonly #scores: Float32Array; // (SCORING_BLOCK)
+  readonly #encoded: EncodedNetworks | undefined;
 
-  constructor(weights: Weights, kernels: Kernels) {
+  /** @param kernelMemory where the tables lie, if they lie in one */
+  constructor(weights: Weights, kernelMemory?: KernelMemory) {
     this.weights = weights;
-    this.#kernels = kernels;
-    const { dimension, prefixes } = weights;
-    this.#activations = [new Float32Array(dimension), new Float32Array(dimension)];
-    this.#encoded = new Float32Array((prefixes.rows.count + 1) * dimension);
-    this.#isEncoded = new Uint8Array(prefixes.rows.count + 1);
-    this.#enoughAsked = Math.ceil(prefixes.rows.count / 16);
-  }
-
-  /** @returns where the vector of addresses with this deepest row starts in #encoded */
-  #encode(deepest: number): number {
-    const { prefixes, dimension, layers } = this.weights;
-    const row = deepest === NO_ROW ? prefixes.rows.count : deepest;
-    if (this.#isEncoded[row] === 0) {
-      this.#isEncoded[row] = 1;
-      if (layers.length > 0) this.#encodeThroughLayers(deepest, row);
-      else if (deepest !== NO_ROW) this.#addToParent(deepest);
-      if (layers.length === 0 && ++this.#asked === this.#enoughAsked) this.#encodeAll();
-    }
-    return row * dimension;
-  }
-
-  /** In the order of rows, which is several times faster for each than in the order of questions. */
-  #encodeAll(): void {
-    const { count } = this.weights.prefixes.rows;
-    for (let row = 0; row < count; row++) {
-      if (this.#isEncoded[row] === 1) continue;
-      this.#isEncoded[row] = 1;
-      this.#addToParent(row);
-    }
-  }
-
-  /** Without layers a row's vector is that of its parent and its own. */
-  #addToParent(row: number): void {
-    const { prefixes, prefixVectors, dimension } = this.weights;
-    const encoded = this.#encoded;
-    const at = row * dimension;
-    const parent = prefixes.parent[row];
-    if (parent === NO_ROW) {
-      for (let d = 0; d < dimension; d++) encoded[at + d] = prefixVectors[at + d];
-    } else {
-      const above = this.#encode(parent);
-      for (let d = 0; d < dimension; d++) encoded[at + d] = encoded[above + d] + prefixVectors[at + d];
-    }
-  }
-
-  #encodeThroughLayers(deepest: number, row: number): void {
-    const { prefixes, prefixVectors, dimension, layers } = this.weights;
-    const { starts, members } = this.#chain;
-    starts[1] = appendChain(prefixes, deepest, members, 0);
-    let [current, other] = this.#activations;
-    this.#kernels.sumRows(prefixVectors, dimension, this.#chain, current, 0, 1);
-    for (const layer of layers) {
-      this.#kernels.denseForward(layer, dimension, current, other, 0, 1);
-      [current, other] = [other, current];
-    }
-    this.#encoded.set(current, row * dimension);
+    const isInside = (vectors: Floats) => vectors.buffer === kernelMemory?.memory.buffer;
+    const inMemory = isInside(weights.entityVectors) && isInside(weights.networkVectors);
+    const hasLayers = weights.layers.length > 0;
+    const useMemory = kernelMemory && inMemory && !hasLayers;
+    this.#kernels = useMemory ? webAssemblyKernels(kernelMemory, 0) : plainKernels;
+    const block = useMemory ? kernelMemory.scoring : undefined;
+    this.#entityRows = block?.left ?? new Uint32Array(SCORING_BLOCK);
+    this.#networkRows = block?.right ?? new Uint32Array(SCORING_BLOCK);
+    this.#scores = block?.out ?? new Float32Array(SCORING_BLOCK);
+    if (hasLayers) this.#encoded = new EncodedNetworks(weights);
   }
 
   /** Whether training saw no address of this family: then the sum of its prefix vectors is empty. */
@@ -110,23 +62,82 @@ export class Network {
    * @returns inner product as a float32; high = expected
    */
   dotProduct(row: number, words: AddressWords, index = 0): number {
-    const { dimension, entityVectors, prefixes } = this.weights;
-    const encoded = this.#encoded;
-    const vector = this.#encode(prefixes.find(words, index));
-    const entity = row * dimension;
-    // Four sums at once, as one alone would wait for each addition before the next.
-    let dot = 0;
-    let dot1 = 0;
-    let dot2 = 0;
-    let dot3 = 0;
-    let d = 0;
-    for (; d + 3 < dimension; d += 4) {
-      dot += entityVectors[entity + d] * encoded[vector + d];
-      dot1 += entityVectors[entity + d + 1] * encoded[vector + d + 1];
-      dot2 += entityVectors[entity + d + 2] * encoded[vector + d + 2];
-      dot3 += entityVectors[entity + d + 3] * encoded[vector + d + 3];
+    this.#entityRows[0] = row;
+    this.#networkRows[0] = this.weights.prefixes.find(words, index);
+    this.#scoreBlock(1);
+    return this.#scores[0];
+  }
+
+  /**
+   * The same for many events.
+   * @param rowOf gives the row of the entity table for event i
+   * @param out   f32[N], overwritten
+   */
+  dotProducts(count: number, rowOf: (i: number) => number, addresses: AddressWords, out: Float32Array): void {
+    const { prefixes } = this.weights;
+    for (let from = 0; from < count; from += SCORING_BLOCK) {
+      const length = Math.min(SCORING_BLOCK, count - from);
+      for (let i = 0; i < length; i++) {
+        this.#entityRows[i] = rowOf(from + i);
+        this.#networkRows[i] = prefixes.find(addresses, from + i);
+      }
+      this.#scoreBlock(length);
+      out.set(this.#scores.subarray(0, length), from);
     }
-    for (; d < dimension; d++) dot += entityVectors[entity + d] * encoded[vector + d];
-    return Math.fround(dot + dot1 + (dot2 + dot3));
+  }
+
+  #scoreBlock(length: number): void {
+    const { entityVectors, networkVectors, dimension } = this.weights;
+    const vectors = this.#encoded?.prepare(this.#networkRows, length) ?? networkVectors;
+    this.#kernels.dotProducts(
+      entityVectors,
+      this.#entityRows,
+      vectors,
+      this.#networkRows,
+      dimension,
+      this.#scores,
+      0,
+      length,
+    );
+  }
+}
+
+/** Network vectors after the layers, each computed when it is asked for first. */
+class EncodedNetworks {
+  readonly #weights: Weights;
+  /** (P + 1, D); the last row is for addresses without any. The pages of rows never asked for stay unused. */
+  readonly #vectors: Float32Array;
+  readonly #isKnown: Uint8Array; // (P + 1)
+  readonly #activations: [Float32Array, Float32Array];
+
+  constructor(weights: Weights) {
+    this.#weights = weights;
+    const rows = weights.prefixes.rows.count + 1;
+    this.#vectors = new Float32Array(rows * weights.dimension);
+    this.#isKnown = new Uint8Array(rows);
+    this.#activations = [new Float32Array(weights.dimension), new Float32Array(weights.dimension)];
+  }
+
+  /** @returns vectors in which all these rows are known; NO_ROW becomes the last one */
+  prepare(rows: Uint32Array, length: number): Float32Array {
+    const none = this.#weights.prefixes.rows.count;
+    for (let i = 0; i < length; i++) {
+      if (rows[i] === NO_ROW) rows[i] = none;
+      if (this.#isKnown[rows[i]] === 0) this.#encode(rows[i], none);
+    }
+    return this.#vectors;
+  }
+
+  #encode(row: number, none: number): void {
+    const { dimension, networkVectors, layers } = this.#weights;
+    this.#isKnown[row] = 1;
+    let [current, other] = this.#activations;
+    if (row === none) current.fill(0);
+    else current.set(networkVectors.subarray(row * dimension, (row + 1) * dimension));
+    for (const layer of layers) {
+      plainKernels.denseForward(layer, dimension, current, other, 0, 1);
+      [current, other] = [other, current];
+    }
+    this.#vectors.set(current, row * dimension);
   }
 }

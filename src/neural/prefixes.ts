@@ -1,28 +1,34 @@
-import { type AddressWords, IPV4_WORD_2 } from '../addresses/address.ts';
+import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts';
+import { MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
+import { separateBuffers } from '../kernels/memory.ts';
 
 /**
  * The prefixes of an address that have a vector of their own, from wide to narrow. IPv4 in steps of two bits, finer
  * than needed for the tutorial, because real providers' ranges lie at every length. IPv6 at the borders of practice:
  * registries hand out /20 and the like to the largest, /32 to most providers, sites get /48, households /56.
- * Measured: docs/decisions/0004.
+ * At most MAX_CHAIN of each. Measured: docs/decisions/0004.
  */
 export const IPV4_PREFIX_LENGTHS = [0, 8, 10, 12, 14, 16, 18, 20, 22, 24] as const;
 export const IPV6_PREFIX_LENGTHS = [0, 20, 32, 48, 56] as const;
 
-/** The longest chain of prefixes that an address can have. */
-export const MAX_CHAIN = Math.max(IPV4_PREFIX_LENGTHS.length, IPV6_PREFIX_LENGTHS.length);
-
 /** A prefix is worth a row where training holds it at least this often: seen once, it teaches nothing that its /0 … do not. */
 export const MIN_PREFIX_COUNT = 2;
 
-/** No row: an address of a family that training never saw. */
-export const NO_ROW = 0xffffffff;
-
-// Levels: 0 … 5 for IPv4, then those of IPv6.
+// Levels: first those of IPv4, then those of IPv6.
 const V6_LEVEL = IPV4_PREFIX_LENGTHS.length;
-const LEVEL_LENGTHS = [...IPV4_PREFIX_LENGTHS, ...IPV6_PREFIX_LENGTHS];
+/** Length of the prefixes of each level. */
+export const LEVEL_LENGTHS: readonly number[] = [...IPV4_PREFIX_LENGTHS, ...IPV6_PREFIX_LENGTHS];
 const LEVELS = LEVEL_LENGTHS.length;
-const LEVEL_16 = IPV4_PREFIX_LENGTHS.indexOf(16);
+
+/** Leading bits of 64 that do not differ. */
+function sharedPrefix(differHigh: number, differLow: number): number {
+  return differHigh !== 0 ? Math.clz32(differHigh) : 32 + Math.clz32(differLow);
+}
+
+/** How many of the lengths are at most so many bits, for 0 to 64 bits. */
+const levelsOfBits = (lengths: readonly number[]) =>
+  Uint8Array.from({ length: 65 }, (_, bits) => lengths.filter((length) => length <= bits).length);
+const LEVELS_OF_BITS = { ipv4: levelsOfBits(IPV4_PREFIX_LENGTHS), ipv6: levelsOfBits(IPV6_PREFIX_LENGTHS) };
 
 /** (high, low) cut to the first `length` of 64 bits. */
 function cutHigh(high: number, length: number): number {
@@ -34,19 +40,28 @@ function cutLow(low: number, length: number): number {
   return length >= 64 ? low : (low & (-1 << (64 - length))) >>> 0;
 }
 
-function slotHash(level: number, high: number, low: number): number {
-  let h = Math.imul(high ^ Math.imul(level + 1, 0x9e3779b1), 0x85ebca6b) ^ low;
-  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
-  h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
-  return (h ^ (h >>> 15)) >>> 0;
-}
-
-/** Rows of an open-addressing table, keyed by (level, prefix); IPv4 prefixes stand in `high`, with low 0. */
+/**
+ * One row for each prefix, as a routing table is sorted: IPv4 before IPv6, by prefix, the wider one first. So a row
+ * comes right before all that lie below it. IPv4 prefixes stand in `high`, with low 0.
+ */
 export interface PrefixRows {
   readonly count: number;
   readonly level: Uint8Array; // (rows)
   readonly high: Uint32Array; // (rows)
   readonly low: Uint32Array; // (rows)
+}
+
+/** In `#first16`: what follows is the number of a block of 256 entries, one for each /24. */
+const BLOCK = 0x80000000;
+
+/** What a table consists of: arrays that threads share. */
+export interface PrefixParts {
+  rows: PrefixRows;
+  parent: Uint32Array;
+  ipv4Rows: number;
+  first16: Uint32Array;
+  blocks: Uint32Array;
+  ipv6Providers: Uint32Array;
 }
 
 /**
@@ -57,76 +72,73 @@ export class PrefixTable {
   readonly rows: PrefixRows;
   /** the next wider prefix's row; NO_ROW for /0 */
   readonly parent: Uint32Array;
-  /** rows of level k are [k, k + 1) of this */
-  readonly #levelStarts: Uint32Array; // (levels + 1)
-  readonly #slots: Uint32Array;
-  /** deepest row of level ≤ /16 for each first half of an IPv4 address: most random addresses end there */
-  readonly #ipv4Start: Uint32Array;
-  /**
-   * One more than the deepest row for each /24 that was asked for, 0 for the others: one memory access instead of two
-   * for each level. Of its 64 MB only the pages that are touched take memory.
-   */
-  readonly #ipv4Known = new Uint32Array(1 << 24);
-  /** rows [from, to) of the IPv6 /32 */
-  readonly #ipv6Providers: [number, number];
+  /** rows [0, ipv4Rows) are IPv4 */
+  readonly ipv4Rows: number;
+  /** for each first half of an IPv4 address one more than its deepest row, or BLOCK and the number of a block */
+  readonly #first16: Uint32Array; // (65536)
+  /** one more than the deepest row of each /24 of the networks that have rows below their /16 */
+  readonly #blocks: Uint32Array; // (blocks, 256)
+  /** first word of each IPv6 /32 */
+  readonly #ipv6Providers: Uint32Array;
 
-  constructor(rows: PrefixRows) {
-    this.rows = rows;
-    this.#levelStarts = new Uint32Array(LEVELS + 1);
-    for (let row = 0; row < rows.count; row++) this.#levelStarts[rows.level[row] + 1]++;
-    for (let level = 0; level < LEVELS; level++) this.#levelStarts[level + 1] += this.#levelStarts[level];
-    let size = 16;
-    while (size < rows.count * 2) size *= 2;
-    this.#slots = new Uint32Array(size).fill(NO_ROW);
-    this.parent = new Uint32Array(rows.count).fill(NO_ROW);
-    for (let row = 0; row < rows.count; row++) {
-      this.#slots[this.#slotOf(rows.level[row], rows.high[row], rows.low[row])] = row;
-    }
-    for (let row = 0; row < rows.count; row++) {
-      const level = rows.level[row];
-      if (level === 0 || level === V6_LEVEL) continue;
-      const length = LEVEL_LENGTHS[level - 1];
-      this.parent[row] = this.#find(
-        level - 1,
-        cutHigh(rows.high[row], length),
-        cutLow(rows.low[row], length),
-      );
-    }
-    const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
-    this.#ipv6Providers = [this.#levelStarts[providerLevel], this.#levelStarts[providerLevel + 1]];
-    this.#ipv4Start = new Uint32Array(65536);
-    for (let half = 0; half < 65536; half++) {
-      this.#ipv4Start[half] = this.#deepest(0, LEVEL_16, NO_ROW, half * 65536, 0);
-    }
+  constructor(parts: PrefixParts) {
+    this.rows = parts.rows;
+    this.parent = parts.parent;
+    this.ipv4Rows = parts.ipv4Rows;
+    this.#first16 = parts.first16;
+    this.#blocks = parts.blocks;
+    this.#ipv6Providers = parts.ipv6Providers;
   }
 
-  /** The rows that the events' prefixes deserve, ordered by level and prefix. */
-  static build(addresses: AddressWords): PrefixTable {
-    const count = addresses.length / 4;
-    // Whether the next wider prefix of event i has a row: only then can this one be frequent enough.
-    const alive = new Uint8Array(count).fill(1);
-    const levels: number[] = [];
-    const highs: Uint32Array[] = [];
-    const lows: Uint32Array[] = [];
-    for (let level = 0; level < LEVELS; level++) {
-      if (level === V6_LEVEL) alive.fill(1);
-      const kept = frequentPrefixes(addresses, level, alive);
-      highs.push(kept.high);
-      lows.push(kept.low);
-      for (let i = 0; i < kept.high.length; i++) levels.push(level);
-    }
+  /** What a thread needs to have the same table without a copy. */
+  get parts(): PrefixParts {
+    const { rows, parent, ipv4Rows } = this;
+    return {
+      rows,
+      parent,
+      ipv4Rows,
+      first16: this.#first16,
+      blocks: this.#blocks,
+      ipv6Providers: this.#ipv6Providers,
+    };
+  }
+
+  /** The table of these rows, which must be sorted and have all their wider prefixes among them. */
+  static of(rows: PrefixRows): PrefixTable {
+    let ipv4Rows = 0;
+    while (ipv4Rows < rows.count && rows.level[ipv4Rows] < V6_LEVEL) ipv4Rows++;
     return new PrefixTable({
-      count: levels.length,
-      level: Uint8Array.from(levels),
-      high: concatenated(highs),
-      low: concatenated(lows),
+      rows,
+      ipv4Rows,
+      parent: parentsOf(rows),
+      ...ipv4Index(rows, ipv4Rows),
+      ipv6Providers: providersOf(rows, ipv4Rows),
     });
+  }
+
+  /** The rows that the events' prefixes deserve. */
+  static build(addresses: AddressWords): PrefixTable {
+    return PrefixTable.of(frequentPrefixes(addresses));
   }
 
   /** Whether any address of the family has a row. */
   hasFamily(ipv4: boolean): boolean {
-    const level = ipv4 ? 0 : V6_LEVEL;
-    return this.#levelStarts[level + 1] > this.#levelStarts[level];
+    return ipv4 ? this.ipv4Rows > 0 : this.rows.count > this.ipv4Rows;
+  }
+
+  /** Rows on the way from this one to the root, both included. */
+  depth(row: number): number {
+    return this.rows.level[row] + 1 - (row < this.ipv4Rows ? 0 : V6_LEVEL);
+  }
+
+  /** Rows that the chains of two different rows have in common. */
+  sharedDepth(a: number, b: number): number {
+    const { high, low } = this.rows;
+    const depth = Math.min(this.depth(a), this.depth(b));
+    if (a < this.ipv4Rows !== b < this.ipv4Rows) return 0;
+    const bits = sharedPrefix(high[a] ^ high[b], low[a] ^ low[b]);
+    const levels = a < this.ipv4Rows ? LEVELS_OF_BITS.ipv4 : LEVELS_OF_BITS.ipv6;
+    return Math.min(depth, levels[bits]);
   }
 
   /** @returns the deepest row that holds the address, or NO_ROW */
@@ -134,123 +146,213 @@ export class PrefixTable {
     const at = index * 4;
     if (words[at] === 0 && words[at + 1] === 0 && words[at + 2] === IPV4_WORD_2)
       return this.findIpv4(words[at + 3]);
-    return this.#deepest(V6_LEVEL, LEVELS - 1, NO_ROW, words[at], words[at + 1]);
+    return this.#findIpv6(words[at], words[at + 1]);
   }
 
   findIpv4(address: number): number {
-    const known = this.#ipv4Known[address >>> 8];
-    if (known !== 0) return known - 1;
-    const half = this.#ipv4Start[address >>> 16];
-    const row =
-      half === NO_ROW || this.rows.level[half] !== LEVEL_16
-        ? half
-        : this.#deepest(LEVEL_16 + 1, V6_LEVEL - 1, half, address, 0);
-    this.#ipv4Known[address >>> 8] = row + 1;
+    const first = this.#first16[address >>> 16];
+    // One less than 0 is NO_ROW.
+    if (first < BLOCK) return (first - 1) >>> 0;
+    return (this.#blocks[(first - BLOCK) * 256 + ((address >>> 8) & 255)] - 1) >>> 0;
+  }
+
+  #findIpv6(high: number, low: number): number {
+    const { rows, parent, ipv4Rows } = this;
+    // The last row whose prefix is not above the address; what holds the address is on its way to the root.
+    let from = ipv4Rows;
+    let to = rows.count;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      const isAbove = rows.high[middle] > high || (rows.high[middle] === high && rows.low[middle] > low);
+      if (isAbove) to = middle;
+      else from = middle + 1;
+    }
+    if (from === ipv4Rows) return NO_ROW;
+    let row = from - 1;
+    while (row !== NO_ROW) {
+      const length = LEVEL_LENGTHS[rows.level[row]];
+      if (cutHigh(high, length) === rows.high[row] && cutLow(low, length) === rows.low[row]) break;
+      row = parent[row];
+    }
     return row;
   }
 
   /** First word of the k-th (modulo their number) of the /32 in the training data; any of 2000::/3 where it has none. */
   ipv6Provider(k: number): number {
-    const [from, to] = this.#ipv6Providers;
-    return to > from ? this.rows.high[from + (k % (to - from))] : 0x20000000 + (k >>> 3);
-  }
-
-  #deepest(firstLevel: number, lastLevel: number, row: number, high: number, low: number): number {
-    for (let level = firstLevel; level <= lastLevel; level++) {
-      const length = LEVEL_LENGTHS[level];
-      const next = this.#find(level, cutHigh(high, length), cutLow(low, length));
-      if (next === NO_ROW) break;
-      row = next;
-    }
-    return row;
-  }
-
-  #find(level: number, high: number, low: number): number {
-    return this.#slots[this.#slotOf(level, high, low)];
-  }
-
-  #slotOf(level: number, high: number, low: number): number {
-    const { low: lows, high: highs } = this.rows;
-    const mask = this.#slots.length - 1;
-    // Rows stand in the order of levels: their borders are in the cache, rows.level is not.
-    const first = this.#levelStarts[level];
-    const end = this.#levelStarts[level + 1];
-    for (let slot = slotHash(level, high, low) & mask; ; slot = (slot + 1) & mask) {
-      const row = this.#slots[slot];
-      if (row === NO_ROW) return slot;
-      if (row >= first && row < end && highs[row] === high && lows[row] === low) return slot;
-    }
+    const providers = this.#ipv6Providers;
+    return providers.length > 0 ? providers[k % providers.length] : 0x20000000 + (k >>> 3);
   }
 }
 
-/** Prefixes of one level seen MIN_PREFIX_COUNT times, sorted; `alive` is left true for the events that have one. */
-function frequentPrefixes(
-  addresses: AddressWords,
-  level: number,
-  alive: Uint8Array,
-): { high: Uint32Array; low: Uint32Array } {
-  const length = LEVEL_LENGTHS[level];
-  const wantsIpv4 = level < V6_LEVEL;
-  const keys = new Float64Array(alive.length); // 64-bit prefixes need two doubles: here their rank in a hash table
-  let size = 1024;
-  let slotHigh = new Uint32Array(size);
-  let slotLow = new Uint32Array(size);
-  let slotCount = new Uint32Array(size);
-  let used = 0;
-  const place = (high: number, low: number): number => {
-    let slot = slotHash(level, high, low) & (size - 1);
-    while (slotCount[slot] !== 0 && (slotHigh[slot] !== high || slotLow[slot] !== low))
-      slot = (slot + 1) & (size - 1);
-    return slot;
-  };
-  const add = (high: number, low: number, times: number): void => {
-    const slot = place(high, low);
-    if (slotCount[slot] === 0) {
-      slotHigh[slot] = high;
-      slotLow[slot] = low;
-      used++;
-    }
-    slotCount[slot] += times;
-    if (used * 2 <= size) return;
-    const [oldHigh, oldLow, oldCount] = [slotHigh, slotLow, slotCount];
-    size *= 2;
-    slotHigh = new Uint32Array(size);
-    slotLow = new Uint32Array(size);
-    slotCount = new Uint32Array(size);
-    used = 0;
-    for (let old = 0; old < oldCount.length; old++) {
-      if (oldCount[old] > 0) add(oldHigh[old], oldLow[old], oldCount[old]);
-    }
-  };
-  const prefixHigh = (i: number) => cutHigh(wantsIpv4 ? addresses[i * 4 + 3] : addresses[i * 4], length);
-  const prefixLow = (i: number) => (wantsIpv4 ? 0 : cutLow(addresses[i * 4 + 1], length));
-  for (let i = 0; i < alive.length; i++) {
-    if (alive[i] === 0) continue;
-    const ipv4 = addresses[i * 4] === 0 && addresses[i * 4 + 1] === 0 && addresses[i * 4 + 2] === IPV4_WORD_2;
-    if (ipv4 === wantsIpv4) add(prefixHigh(i), prefixLow(i), 1);
-    else alive[i] = 0;
-  }
-  for (let i = 0; i < alive.length; i++) {
-    if (alive[i] === 1 && slotCount[place(prefixHigh(i), prefixLow(i))] < MIN_PREFIX_COUNT) alive[i] = 0;
-  }
-  let kept = 0;
-  for (let slot = 0; slot < size; slot++) if (slotCount[slot] >= MIN_PREFIX_COUNT) keys[kept++] = slot;
-  const order = keys
-    .subarray(0, kept)
-    .slice()
-    .sort((a, b) => slotHigh[a] - slotHigh[b] || slotLow[a] - slotLow[b]);
-  return {
-    high: Uint32Array.from(order, (slot) => slotHigh[slot]),
-    low: Uint32Array.from(order, (slot) => slotLow[slot]),
-  };
+/** Appends the rows that an address is the sum of, narrow to wide; returns the new length. */
+export function appendChain(
+  prefixes: PrefixTable,
+  deepest: number,
+  out: Uint32Array,
+  length: number,
+): number {
+  for (let row = deepest; row !== NO_ROW; row = prefixes.parent[row]) out[length++] = row;
+  return length;
 }
 
-function concatenated(arrays: Uint32Array[]): Uint32Array {
-  const whole = new Uint32Array(arrays.reduce((sum, array) => sum + array.length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    whole.set(array, at);
-    at += array.length;
+/** The row before a row of a deeper level is its parent, or lies below it. */
+function parentsOf({ count, level }: PrefixRows): Uint32Array {
+  const parent = separateBuffers.words(count);
+  const lastOfLevel = new Uint32Array(LEVELS);
+  for (let row = 0; row < count; row++) {
+    const isRoot = level[row] === 0 || level[row] === V6_LEVEL;
+    parent[row] = isRoot ? NO_ROW : lastOfLevel[level[row] - 1];
+    lastOfLevel[level[row]] = row;
   }
-  return whole;
+  return parent;
+}
+
+/** The deepest row of every IPv4 network: rows paint their range, the narrower over the wider ones. */
+function ipv4Index(rows: PrefixRows, ipv4Rows: number): { first16: Uint32Array; blocks: Uint32Array } {
+  const first16 = separateBuffers.words(65536);
+  let blockCount = 0;
+  let last = -1;
+  for (let row = 0; row < ipv4Rows; row++) {
+    const half = rows.high[row] >>> 16;
+    if (LEVEL_LENGTHS[rows.level[row]] > 16 && half !== last) {
+      last = half;
+      blockCount++;
+    }
+  }
+  const blocks = separateBuffers.words(blockCount * 256);
+  let block = -1;
+  last = -1;
+  for (let row = 0; row < ipv4Rows; row++) {
+    const length = LEVEL_LENGTHS[rows.level[row]];
+    const half = rows.high[row] >>> 16;
+    if (length <= 16) {
+      first16.fill(row + 1, half, half + 2 ** (16 - length));
+      continue;
+    }
+    if (half !== last) {
+      last = half;
+      block++;
+      blocks.fill(first16[half], block * 256, (block + 1) * 256);
+      first16[half] = BLOCK + block;
+    }
+    const first24 = block * 256 + ((rows.high[row] >>> 8) & 255);
+    blocks.fill(row + 1, first24, first24 + 2 ** (24 - length));
+  }
+  return { first16, blocks };
+}
+
+function providersOf({ count, level, high }: PrefixRows, ipv4Rows: number): Uint32Array {
+  const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
+  const isProvider = (row: number) => level[row] === providerLevel;
+  let length = 0;
+  for (let row = ipv4Rows; row < count; row++) if (isProvider(row)) length++;
+  const providers = separateBuffers.words(length);
+  for (let row = count - 1; row >= ipv4Rows; row--) if (isProvider(row)) providers[--length] = high[row];
+  return providers;
+}
+
+/** Prefixes that at least MIN_PREFIX_COUNT events share. */
+function frequentPrefixes(addresses: AddressWords): PrefixRows {
+  const count = addresses.length / 4;
+  let ipv4Count = 0;
+  for (let i = 0; i < count; i++) if (isIpv4(addresses, i)) ipv4Count++;
+  const ipv4 = new Uint32Array(ipv4Count);
+  // As 64-bit numbers, to be sorted; on a little-endian machine low and high word follow each other.
+  const ipv6 = new BigUint64Array(count - ipv4Count);
+  const ipv6Words = new Uint32Array(ipv6.buffer);
+  let [at4, at6] = [0, 0];
+  for (let i = 0; i < count; i++) {
+    if (isIpv4(addresses, i)) {
+      ipv4[at4++] = addresses[i * 4 + 3];
+    } else {
+      ipv6Words[at6++] = addresses[i * 4 + 1];
+      ipv6Words[at6++] = addresses[i * 4];
+    }
+  }
+  ipv4.sort();
+  ipv6.sort();
+  const rows = new RowList();
+  addFrequent(
+    rows,
+    ipv4Count,
+    0,
+    IPV4_PREFIX_LENGTHS,
+    (i) => ipv4[i],
+    () => 0,
+  );
+  addFrequent(
+    rows,
+    ipv6.length,
+    V6_LEVEL,
+    IPV6_PREFIX_LENGTHS,
+    (i) => ipv6Words[2 * i + 1],
+    (i) => ipv6Words[2 * i],
+  );
+  return rows.finish();
+}
+
+/** In sorted order the events that share a prefix stand side by side, so that two neighbours say whether it has two. */
+function addFrequent(
+  rows: RowList,
+  count: number,
+  firstLevel: number,
+  lengths: readonly number[],
+  highOf: (i: number) => number,
+  lowOf: (i: number) => number,
+): void {
+  const levelsShared = (i: number, j: number): number => {
+    if (i < 0 || j >= count) return 0;
+    return levels[sharedPrefix(highOf(i) ^ highOf(j), lowOf(i) ^ lowOf(j))];
+  };
+  const levels = levelsOfBits(lengths);
+  let before = 0;
+  for (let i = 0; i < count; i++) {
+    const after = levelsShared(i, i + MIN_PREFIX_COUNT - 1);
+    // Wider than `before`: the event before has begun it already.
+    for (let level = before; level < after; level++) {
+      rows.add(firstLevel + level, cutHigh(highOf(i), lengths[level]), cutLow(lowOf(i), lengths[level]));
+    }
+    before = levelsShared(i, i + 1);
+  }
+}
+
+/** Rows as they come, in arrays that grow. */
+class RowList {
+  #count = 0;
+  #level = new Uint8Array(1024);
+  #high = new Uint32Array(1024);
+  #low = new Uint32Array(1024);
+
+  add(level: number, high: number, low: number): void {
+    const at = this.#count++;
+    if (at === this.#level.length) {
+      this.#level = resized(this.#level, at * 2);
+      this.#high = resized(this.#high, at * 2);
+      this.#low = resized(this.#low, at * 2);
+    }
+    this.#level[at] = level;
+    this.#high[at] = high;
+    this.#low[at] = low;
+  }
+
+  finish(): PrefixRows {
+    return {
+      count: this.#count,
+      level: resized(this.#level, this.#count),
+      high: resized(this.#high, this.#count),
+      low: resized(this.#low, this.#count),
+    };
+  }
+}
+
+/** A copy of another length, in memory that threads can share. */
+function resized<T extends Uint8Array | Uint32Array>(array: T, length: number): T {
+  const kind = array.constructor as new (buffer: SharedArrayBuffer) => T;
+  const copy = new kind(new SharedArrayBuffer(length * array.BYTES_PER_ELEMENT));
+  copy.set(array.subarray(0, length));
+  return copy;
+}
+
+if (Math.max(IPV4_PREFIX_LENGTHS.length, IPV6_PREFIX_LENGTHS.length) > MAX_CHAIN) {
+  throw new RangeError(`an address has more than ${MAX_CHAIN} prefixes; the kernels have room for no more`);
 }

@@ -1,16 +1,25 @@
-import { isIpv4 } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
-import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
-import type { Floats, Kernels, Lists, Step } from '../kernels/kernels.ts';
-import { PURPOSE, permutation, philox, RandomStream } from '../random/philox.ts';
+import type { AvailableKernels } from '../kernels/available.ts';
+import { CrewMember, createControl } from '../kernels/crew.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import { type Memory, SizeCounter, separateBuffers } from '../kernels/memory.ts';
+import { plainKernels } from '../kernels/plain.ts';
+import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../kernels/webAssembly.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
-import { MiniBatch, type TrainingPairs } from './miniBatch.ts';
-import type { Weights } from './network.ts';
+import { pairsPerPositive } from './miniBatch.ts';
+import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
-
-/** Standard deviation of a starting entity vector's components (docs/decisions/0004 has what else was tried). */
-const ENTITY_START_DEVIATION = 0.05;
+import {
+  allocateRows,
+  batchShape,
+  fillStart,
+  layOutTraining,
+  TOTALS,
+  type TrainingState,
+  trainingPairs,
+} from './trainingState.ts';
+import { TrainingThread } from './trainingThread.ts';
 
 /** Training metrics since the start of the epoch, over all expanded samples (observed and drawn pairs). */
 export interface EpochProgress {
@@ -24,240 +33,158 @@ export interface EpochProgress {
   accuracy: number;
 }
 
-/** Optimiser state beside one table: 8 bytes a row. */
-interface RowState {
-  moment: Float32Array;
-  steps: Uint32Array;
-}
+/** A training between its mini-batches: what was learned so far, and all that threads need to go on. */
+export class Training {
+  readonly state: TrainingState;
+  readonly prefixes: PrefixTable;
+  readonly threads: number;
+  /** undefined: the plain kernels serve */
+  readonly kernelMemory: KernelMemory | undefined;
+  /** why the plain kernels serve; empty where WebAssembly does */
+  readonly plainReason: string;
+  readonly control = createControl();
 
-const rowState = (rows: number): RowState => ({
-  moment: new Float32Array(rows),
-  steps: new Uint32Array(rows),
-});
-
-/** The rows of the tables that each event trains. */
-export function trainingPairs(
-  events: Events,
-  prefixes: PrefixTable,
-  numEntityVectors: number,
-): TrainingPairs {
-  const { count, entities, entity, addresses } = events;
-  const rowOf = new Uint32Array(entities.count);
-  for (let e = 0; e < entities.count; e++) {
-    const [low, high] = entities.hashOf(e);
-    rowOf[e] = hashModulo(low, high, numEntityVectors);
-  }
-  const data: TrainingPairs = {
-    count,
-    entityRow: new Uint32Array(count),
-    deepest: new Uint32Array(count),
-    isIpv6: new Uint8Array(count),
-  };
-  for (let i = 0; i < count; i++) {
-    data.entityRow[i] = rowOf[entity[i]];
-    data.deepest[i] = prefixes.find(addresses, i);
-    data.isIpv6[i] = isIpv4(addresses, i) ? 0 : 1;
-  }
-  return data;
-}
-
-/** Trains the tables batch by batch; `runEpoch` does one pass. */
-export class Trainer {
-  readonly weights: Weights;
-  readonly #hyperparameters: Hyperparameters;
-  readonly #seed: number;
-  readonly #kernels: Kernels;
-  readonly #data: TrainingPairs;
-  readonly #batch: MiniBatch;
-  readonly #entityState: RowState;
-  readonly #prefixState: RowState;
-  readonly #layerStates: RowState[];
-  readonly #dEntity: Floats; // (B, D)
-  readonly #error: Floats; // (P)
-  readonly #encoded: Floats[]; // L + 1 of (A, D)
-  readonly #dEncoded: [Floats, Floats]; // (A, D)
-  readonly #dLayer: Floats; // (D + 1, D)
-  readonly #layerRows: { rows: Uint32Array; lists: Lists };
-
-  constructor(events: Events, hyperparameters: Hyperparameters, seed: number, kernels: Kernels) {
-    const h = hyperparameters;
-    this.#hyperparameters = h;
-    this.#seed = seed;
-    this.#kernels = kernels;
-    const prefixes = PrefixTable.build(events.addresses);
-    this.#data = trainingPairs(events, prefixes, h.numEntityVectors);
-    this.weights = startingWeights(prefixes, h, seed);
-    const B = Math.min(h.miniBatchSize, events.count);
-    const D = h.vectorDim;
-    const A = B * (1 + h.randomNegativeSamplingRate);
-    this.#batch = new MiniBatch(
-      B,
-      h.randomNegativeSamplingRate,
-      h.shuffledNegativeSamplingRate,
-      h.numEntityVectors,
-      prefixes,
-      seed,
-    );
-    this.#entityState = rowState(h.numEntityVectors);
-    this.#prefixState = rowState(prefixes.rows.count);
-    this.#layerStates = this.weights.layers.map(() => rowState(D + 1));
-    this.#dEntity = new Float32Array(B * D);
-    this.#error = new Float32Array(this.#batch.pairs.address.length);
-    this.#encoded = Array.from({ length: h.numIpEncoderLayers + 1 }, () => new Float32Array(A * D));
-    this.#dEncoded = [new Float32Array(A * D), new Float32Array(h.numIpEncoderLayers > 0 ? A * D : 0)];
-    this.#dLayer = new Float32Array(h.numIpEncoderLayers > 0 ? (D + 1) * D : 0);
-    const rows = Uint32Array.from({ length: D + 1 }, (_, i) => i);
-    this.#layerRows = {
-      rows,
-      lists: { starts: Uint32Array.from({ length: D + 2 }, (_, i) => i), members: rows },
-    };
+  /**
+   * @param freeBytes memory that may be taken
+   * @throws InputError where the tables do not fit
+   */
+  constructor(
+    events: Events,
+    h: Hyperparameters,
+    seed: number,
+    kernels: AvailableKernels,
+    threads = 1,
+    freeBytes = Number.POSITIVE_INFINITY,
+  ) {
+    this.threads = threads;
+    this.prefixes = PrefixTable.build(events.addresses);
+    const prefixRows = this.prefixes.rows.count;
+    const shape = batchShape(h, events.count);
+    const layout = (memory: Memory) => layOutTraining(h, shape, prefixRows, threads, memory);
+    requireRoom(h, prefixRows, layout, freeBytes);
+    const entities = (memory: Memory) => allocateRows(h.numEntityVectors, h.vectorDim, memory);
+    const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
+    try {
+      // The entity table joins the others where there is room.
+      const { module } = kernels;
+      const whole = module && createKernelMemory(module, h.vectorDim, threads, everything);
+      const made = whole ?? (module && createKernelMemory(module, h.vectorDim, threads, layout));
+      this.kernelMemory = made?.kernelMemory;
+      this.plainReason =
+        kernels.module && !made
+          ? `the plain kernels serve, many times slower, as the network rows need more than the 4 GiB of WebAssembly. Lower --vector-dim (now ${h.vectorDim}).`
+          : kernels.reason;
+      const { prefixes, layers, parents, batches, work } = made ? made.arrays : layout(separateBuffers);
+      parents.set(this.prefixes.parent);
+      this.state = {
+        hyperparameters: h,
+        seed,
+        shape,
+        data: trainingPairs(events, this.prefixes, h.numEntityVectors),
+        prefixParts: this.prefixes.parts,
+        tables: {
+          entities: whole?.arrays.entities ?? entities(separateBuffers),
+          prefixes,
+          layers,
+        },
+        parents,
+        batches,
+        work,
+        entitiesInside: whole !== undefined || made === undefined,
+        totals: separateBuffers.doubles(Object.keys(TOTALS).length),
+      };
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new InputError(`${needs(h, prefixRows, layout)}, which this machine does not give. ${advice(h)}`);
+    }
+    fillStart(this.state, h, seed);
   }
 
   /** Mini-batches of an epoch. */
   get batchesPerEpoch(): number {
-    return Math.ceil(this.#data.count / this.#hyperparameters.miniBatchSize);
+    return Math.ceil(this.state.data.count / this.state.hyperparameters.miniBatchSize);
   }
 
-  /**
-   * One pass over the data in an order of its own; yields after every mini-batch.
-   * @throws InputError where the loss is no longer a number
-   */
-  *runEpoch(epoch: number): Generator<EpochProgress> {
-    const { miniBatchSize, learningRate, weightDecay, epochs } = this.#hyperparameters;
-    const count = this.#data.count;
-    const order = permutation(count, new RandomStream(this.#seed, PURPOSE.epochOrder, epoch));
-    const progress: EpochProgress = {
-      epoch,
-      batches: 0,
-      positives: 0,
-      samples: 0,
-      crossEntropyNats: 0,
-      accuracy: 0,
+  /** The tables as scoring uses them. Training cannot go on after this. */
+  finish(): Weights {
+    const { entities, prefixes, layers } = this.state.tables;
+    addUpChains(prefixes.vectors, this.state.hyperparameters.vectorDim, this.prefixes.parent);
+    return {
+      dimension: this.state.hyperparameters.vectorDim,
+      entityVectors: entities.vectors,
+      prefixes: this.prefixes,
+      networkVectors: prefixes.vectors,
+      layers: layers.map(({ vectors }) => vectors),
     };
-    let lossNats = 0;
-    let correct = 0;
-    for (let from = 0; from < count; from += miniBatchSize) {
-      const to = Math.min(count, from + miniBatchSize);
-      this.#batch.assemble(this.#data, order, from, to, epoch);
-      const done = (epoch + from / count) / epochs;
-      const totals = this.#step({
-        learningRate: learningRate * (1 - done),
-        weightDecay,
-        gradientScale: 1 / (to - from),
-      });
-      lossNats += totals.lossNats;
-      correct += totals.correct;
-      progress.batches++;
-      progress.positives = to;
-      progress.samples += this.#batch.pairCount;
-      progress.crossEntropyNats = lossNats / progress.samples;
-      progress.accuracy = correct / progress.samples;
-      if (!Number.isFinite(lossNats)) {
-        throw new InputError(
-          `epoch ${epoch + 1}, batch ${progress.batches}: loss is ${lossNats}. Lower --learning-rate (now ${learningRate}).`,
-        );
-      }
-      yield progress;
-    }
   }
 
-  #step(step: Step): { lossNats: number; correct: number } {
-    const kernels = this.#kernels;
-    const batch = this.#batch;
-    const { dimension: D, entityVectors, prefixVectors, layers } = this.weights;
-    const { size: B, addressCount: A, pairs } = batch;
-    const encoded = this.#encoded;
-    kernels.sumRows(prefixVectors, D, batch.rowsOf, encoded[0], 0, A);
-    for (const [l, layer] of layers.entries())
-      kernels.denseForward(layer, D, encoded[l], encoded[l + 1], 0, A);
-    const top = encoded[layers.length];
-    const error = this.#error;
-    const totals = kernels.pairErrors(
-      entityVectors,
-      D,
-      batch.entityRow,
-      top,
-      pairs,
-      this.#dEntity,
-      error,
-      0,
-      B,
-    );
-    let [dTop, dNext] = this.#dEncoded;
-    kernels.encodedGradients(entityVectors, D, batch.entityRow, pairs, batch.pairsOf, error, dTop, 0, A);
-    for (let l = layers.length - 1; l >= 0; l--) {
-      this.#dLayer.fill(0);
-      kernels.denseBackward(layers[l], D, encoded[l], encoded[l + 1], dTop, dNext, this.#dLayer, 0, A);
-      [dTop, dNext] = [dNext, dTop];
-      const { rows, lists } = this.#layerRows;
-      const { moment, steps } = this.#layerStates[l];
-      kernels.updateRows(layers[l], D, moment, steps, rows, lists, this.#dLayer, step, 0, D + 1);
-    }
-    const entity = this.#entityState;
-    kernels.updateRows(
-      entityVectors,
-      D,
-      entity.moment,
-      entity.steps,
-      batch.entities.keys,
-      batch.entities.lists,
-      this.#dEntity,
-      step,
-      0,
-      batch.entities.count,
-    );
-    const prefix = this.#prefixState;
-    kernels.updateRows(
-      prefixVectors,
-      D,
-      prefix.moment,
-      prefix.steps,
-      batch.prefixes.keys,
-      batch.prefixes.lists,
-      dTop,
-      step,
-      0,
-      batch.prefixes.count,
-    );
-    return totals;
+  kernelsOf(thread: number): Kernels {
+    return this.kernelMemory ? webAssemblyKernels(this.kernelMemory, thread) : plainKernels;
+  }
+
+  /** Trains on the calling thread; stops after every mini-batch. */
+  *runEpoch(epoch: number, firstBatch = 0): Generator<EpochProgress> {
+    const member = new CrewMember(this.control, 0, 1);
+    const thread = new TrainingThread(this.state, this.kernelsOf(0), member);
+    for (const _ of thread.runEpoch(epoch, firstBatch)) yield progressOf(this.state, epoch);
+    this.state.totals.fill(0);
   }
 }
 
-/**
- * Entity vectors start small and random, each from its own numbers, so that a row's start does not depend on how
- * many rows there are; address vectors at zero; layers with He's deviation over their number.
- */
-function startingWeights(prefixes: PrefixTable, h: Hyperparameters, seed: number): Weights {
-  const D = h.vectorDim;
-  const entityVectors = allocate(h.numEntityVectors * D, h);
-  const prefixVectors = allocate(prefixes.rows.count * D, h);
-  const block = new Uint32Array(4);
-  const width = (ENTITY_START_DEVIATION * Math.sqrt(12)) / 2 ** 32;
-  for (let row = 0; row < h.numEntityVectors; row++) {
-    for (let d = 0; d < D; d++) {
-      if (d % 4 === 0) {
-        philox(d >>> 2, PURPOSE.initialWeights, row, 0, seed >>> 0, Math.floor(seed / 2 ** 32), block);
-      }
-      entityVectors[row * D + d] = width * (block[d % 4] - 2 ** 31);
-    }
-  }
-  const layers = Array.from({ length: h.numIpEncoderLayers }, (_, l) => {
-    const layer = new Float32Array((D + 1) * D);
-    const random = new RandomStream(seed, PURPOSE.layerWeights, l);
-    const deviation = Math.sqrt(2 / D) / h.numIpEncoderLayers;
-    for (let i = 0; i < D * D; i++) layer[i] = deviation * random.normal();
-    return layer;
-  });
-  return { dimension: D, entityVectors, prefixes, prefixVectors, layers };
+export function progressOf(
+  { totals, hyperparameters, data, shape }: TrainingState,
+  epoch: number,
+): EpochProgress {
+  const batches = totals[TOTALS.batches];
+  const positives = Math.min(data.count, batches * hyperparameters.miniBatchSize);
+  const samples = positives * pairsPerPositive(shape);
+  return {
+    epoch,
+    batches,
+    positives,
+    samples,
+    crossEntropyNats: totals[TOTALS.lossNats] / samples,
+    accuracy: totals[TOTALS.correct] / samples,
+  };
 }
 
-function allocate(length: number, { numEntityVectors, vectorDim }: Hyperparameters): Float32Array {
-  try {
-    return new Float32Array(length);
-  } catch {
-    const gigabytes = ((4 * length) / 2 ** 30).toFixed(1);
+const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
+
+/** Elements of one typed array, at most (Node 20). */
+const MAX_ELEMENTS = 2 ** 32;
+
+/** The memory of a training in parts, as a message says it. */
+function sizes(h: Hyperparameters, prefixRows: number, layout: (memory: Memory) => unknown) {
+  const counter = new SizeCounter();
+  layout(counter);
+  const entityBytes = h.numEntityVectors * (4 * h.vectorDim + 8);
+  const prefixBytes = prefixRows * (4 * h.vectorDim + 8);
+  return { entityBytes, prefixBytes, workBytes: counter.sizeBytes - prefixBytes };
+}
+
+function needs(h: Hyperparameters, prefixRows: number, layout: (memory: Memory) => unknown): string {
+  const { entityBytes, prefixBytes, workBytes } = sizes(h, prefixRows, layout);
+  const rows = (count: number) => count.toLocaleString('en-US');
+  return `training needs ${gibibytes(entityBytes + prefixBytes + workBytes)} of memory: ${gibibytes(entityBytes)} for ${rows(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers, ${gibibytes(prefixBytes)} for ${rows(prefixRows)} network rows, ${gibibytes(workBytes)} for mini-batches of ${rows(h.miniBatchSize)}`;
+}
+
+const advice = (h: Hyperparameters) =>
+  `Lower --num-entity-vectors (now ${h.numEntityVectors}), --vector-dim (now ${h.vectorDim}) or --mini-batch-size (now ${h.miniBatchSize}).`;
+
+function requireRoom(
+  h: Hyperparameters,
+  prefixRows: number,
+  layout: (memory: Memory) => unknown,
+  freeBytes: number,
+): void {
+  const { entityBytes, prefixBytes, workBytes } = sizes(h, prefixRows, layout);
+  const total = entityBytes + prefixBytes + workBytes;
+  if (total > freeBytes) {
+    throw new InputError(`${needs(h, prefixRows, layout)}; ${gibibytes(freeBytes)} are free. ${advice(h)}`);
+  }
+  if (h.numEntityVectors * h.vectorDim > MAX_ELEMENTS) {
     throw new InputError(
-      `a table of ${gigabytes} GiB does not fit into memory. Lower --num-entity-vectors (now ${numEntityVectors}) or --vector-dim (now ${vectorDim}).`,
+      `${needs(h, prefixRows, layout)}; one table may have ${gibibytes(MAX_ELEMENTS * 4)}. ${advice(h)}`,
     );
   }
 }

@@ -1,0 +1,88 @@
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Events } from '../events/events.ts';
+import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { readWholeFile } from '../files/input.ts';
+import { Checkpoints } from '../model/checkpointFile.ts';
+import type { EpochRecord } from '../model/model.ts';
+import type { CheckpointKeeper } from '../model/trainModel.ts';
+import type { Place } from '../neural/runTraining.ts';
+import type { Training } from '../neural/train.ts';
+
+const FILE_NAME = 'training.checkpoint';
+
+/** `--checkpoint`: the last checkpoint of a training as a file in a folder. */
+export class CheckpointFolder implements CheckpointKeeper {
+  readonly #path: string;
+  readonly #minutes: number | undefined;
+  readonly #tell: (line: string) => void;
+  #checkpoints: Checkpoints | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param minutes between two checkpoints, besides those after each epoch
+   * @param tell    writes a line for the person who waits
+   * @throws InputError where the folder cannot be made
+   */
+  constructor(folder: string, minutes: number | undefined, tell: (line: string) => void) {
+    this.#path = join(folder, FILE_NAME);
+    this.#minutes = minutes;
+    this.#tell = tell;
+    try {
+      mkdirSync(folder, { recursive: true });
+      // What a killed run was writing.
+      for (const name of readdirSync(folder)) {
+        const writer = /^\.training\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
+        if (writer && !isRunning(Number(writer))) rmSync(join(folder, name));
+      }
+    } catch (error) {
+      throw writeFailure(this.#path, error);
+    }
+  }
+
+  restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
+    this.#checkpoints = new Checkpoints(training, validation);
+    if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
+    const kept = this.#checkpoints.restore(readWholeFile(this.#path), this.#path);
+    history.push(...kept.history);
+    const { epoch, batch } = kept.place;
+    const done = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} mini-batches`;
+    this.#tell(`${this.#path}: going on after ${done}`);
+    return kept.place;
+  }
+
+  start(pause: () => void): void {
+    if (this.#minutes === undefined) return;
+    this.#timer = setInterval(pause, this.#minutes * 60_000);
+  }
+
+  /** A disk that is full does not end the training: what it has learned would be lost. */
+  save(place: Place, history: EpochRecord[]): void {
+    const started = performance.now();
+    let file: AtomicFile | undefined;
+    try {
+      file = new AtomicFile(this.#path);
+      this.#checkpoints?.write(place, history, (bytes) => file?.write(bytes));
+      file.commit();
+      const seconds = (performance.now() - started) / 1000;
+      this.#tell(`${this.#path}: ${(file.sizeBytes / 1e6).toFixed(1)} MB written in ${seconds.toFixed(1)} s`);
+    } catch (error) {
+      this.#tell(`warning: no checkpoint: ${(error as Error).message} The training goes on.`);
+    } finally {
+      file?.abandon();
+    }
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+}
+
+function isRunning(process_: number): boolean {
+  try {
+    process.kill(process_, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import { counted, InputError } from '../errors.ts';
+
+/*
+ * How models and checkpoints are laid out in a file (docs/model-file.md), little-endian:
+ *
+ *   0   8 bytes   magic
+ *   8   u32       version
+ *   12  u32       H, length of the header
+ *   16  H bytes   header: JSON, UTF-8, padded with blanks so that the first section is aligned
+ *   …             sections, each at a multiple of 64 bytes, the gaps filled with zeros
+ *   end 32 bytes  SHA-256 of everything before
+ */
+const ALIGNMENT = 64;
+const DIGEST_BYTES = 32;
+const PREAMBLE_BYTES = 16;
+
+export type Column = Float32Array | Uint32Array | Uint8Array;
+const TYPES = { f32: Float32Array, u32: Uint32Array, u8: Uint8Array } as const;
+type TypeName = keyof typeof TYPES;
+
+/** A kind of file, and how messages speak of it. */
+export interface FileKind<Card> {
+  /** 8 bytes */
+  magic: string;
+  version: number;
+  /** `a model` */
+  what: string;
+  /** the next step where there is no file of this kind */
+  makeOne: string;
+  /** the next step where this one is damaged: `Copy it again, or retrain.` */
+  getAnother: string;
+  /** the next step where this one is of no use: `Retrain.` */
+  makeAgain: string;
+  /** what describes the content: the first key of the header */
+  card: z.ZodType<Card>;
+  /** The sections and their shapes: what is written, and what a reader insists on. */
+  layout(card: Card): SectionShape[];
+}
+
+export type SectionShape = [name: string, type: TypeName, shape: number[]];
+
+const size = z.number().int().nonnegative();
+const sectionSchema = z.strictObject({
+  name: z.string(),
+  type: z.enum(['f32', 'u32', 'u8']),
+  shape: z.array(size).min(1).max(3),
+  /** from the start of the file, in bytes */
+  offset: size,
+});
+type Section = z.infer<typeof sectionSchema>;
+
+const elements = (shape: number[]) => shape.reduce((product, n) => product * n, 1);
+const aligned = (at: number) => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
+
+/** Neither the hash nor a file takes 2 GiB in one call. */
+const PIECE_BYTES = 1 << 26;
+
+function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+}
+
+/**
+ * Writes a file piece by piece.
+ * @param columns for each section what stands in it, one after the other
+ */
+export function writeSections<Card>(
+  kind: FileKind<Card>,
+  givenCard: Card,
+  columns: Record<string, Column[]>,
+  write: (bytes: Uint8Array) => void,
+): void {
+  // Puts the keys into the order of the schema, and would find a card that no reader takes.
+  const card = kind.card.parse(givenCard);
+  const wanted = kind.layout(card);
+  // Offsets stand in the header, whose length decides the offsets: lay out with a generous header first.
+  const describe = (headerBytes: number) => {
+    let at = aligned(PREAMBLE_BYTES + headerBytes);
+    const sections: Section[] = [];
+    for (const [name, type, shape] of wanted) {
+      sections.push({ name, type, shape, offset: at });
+      at = aligned(at + elements(shape) * TYPES[type].BYTES_PER_ELEMENT);
+    }
+    return new TextEncoder().encode(JSON.stringify({ card, sections }));
+  };
+  const headerBytes = aligned(PREAMBLE_BYTES + describe(2 ** 40).length) - PREAMBLE_BYTES;
+  const header = new Uint8Array(headerBytes).fill(32);
+  header.set(describe(headerBytes));
+  const hash = createHash('sha256');
+  let at = 0;
+  const put = (bytes: Uint8Array) => {
+    for (const piece of pieces(bytes)) {
+      hash.update(piece);
+      write(piece);
+    }
+    at += bytes.length;
+  };
+  const preamble = new Uint8Array(PREAMBLE_BYTES);
+  preamble.set(new TextEncoder().encode(kind.magic));
+  const view = new DataView(preamble.buffer);
+  view.setUint32(8, kind.version, true);
+  view.setUint32(12, headerBytes, true);
+  put(preamble);
+  put(header);
+  for (const [name] of wanted) {
+    for (const column of columns[name])
+      put(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+    put(new Uint8Array(aligned(at) - at));
+  }
+  write(hash.digest());
+}
+
+/** What was read: the card, and each section as a view of the bytes. */
+export interface Sections<Card> {
+  card: Card;
+  column<T extends Column>(name: string): T;
+  /** a section of numbers that must be finite */
+  numbers(name: string): Float32Array;
+}
+
+/**
+ * Reads a file; its sections are views of the bytes, not copies.
+ * @param name how messages call the file
+ * @throws InputError for every kind of damage, with a sentence of its own
+ */
+export function readSections<Card>(kind: FileKind<Card>, bytes: Uint8Array, name: string): Sections<Card> {
+  const { card, sections, headerBytes } = readHeader(kind, bytes, name);
+  const end = checkSections(kind, card, sections, PREAMBLE_BYTES + headerBytes, name);
+  const expectedBytes = end + DIGEST_BYTES;
+  if (bytes.length < expectedBytes) {
+    throw new InputError(
+      `${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.length}. ${kind.getAnother}`,
+    );
+  }
+  if (bytes.length > expectedBytes) {
+    throw new InputError(
+      `${name}: has ${counted(bytes.length - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${bytes.length}. ${kind.getAnother}`,
+    );
+  }
+  const hash = createHash('sha256');
+  for (const piece of pieces(bytes.subarray(0, -DIGEST_BYTES))) hash.update(piece);
+  if (Buffer.compare(hash.digest(), bytes.subarray(-DIGEST_BYTES)) !== 0) {
+    throw new InputError(
+      `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
+    );
+  }
+  // Views need alignment in memory too.
+  const base = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  const column = <T extends Column>(wantedName: string): T => {
+    const { type, shape, offset } = sections.find((section) => section.name === wantedName)!;
+    return new TYPES[type](base.buffer as ArrayBuffer, base.byteOffset + offset, elements(shape)) as T;
+  };
+  const numbers = (wantedName: string): Float32Array => {
+    const values = column<Float32Array>(wantedName);
+    if (!allFinite(values)) {
+      throw new InputError(`${name}: section ${wantedName} holds NaN or infinity. ${kind.makeAgain}`);
+    }
+    return values;
+  };
+  return { card, column, numbers };
+}
+
+/** @returns where the last section ends, gap included */
+function checkSections<Card>(
+  kind: FileKind<Card>,
+  card: Card,
+  sections: Section[],
+  start: number,
+  name: string,
+): number {
+  const wanted = kind.layout(card);
+  if (sections.length !== wanted.length) {
+    throw new InputError(
+      `${name}: expected ${wanted.length} sections, the header lists ${sections.length}. ${kind.makeAgain}`,
+    );
+  }
+  let at = aligned(start);
+  for (const [i, [wantedName, type, shape]] of wanted.entries()) {
+    const section = sections[i];
+    if (section.name !== wantedName || section.type !== type || String(section.shape) !== String(shape)) {
+      throw new InputError(
+        `${name}: section ${i + 1} should be ${wantedName} ${type}[${shape.join(' × ')}], the header says ${section.name} ${section.type}[${section.shape.join(' × ')}]. ${kind.makeAgain}`,
+      );
+    }
+    if (section.offset !== at) {
+      throw new InputError(
+        `${name}: section ${section.name} should start at byte ${at}, the header says ${section.offset}. ${kind.makeAgain}`,
+      );
+    }
+    at = aligned(at + elements(shape) * TYPES[type].BYTES_PER_ELEMENT);
+  }
+  return at;
+}
+
+function allFinite(values: Float32Array): boolean {
+  // A sum is finite where all its terms are: doubles have room for 2^896 of the largest floats. One pass, no branch.
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += Math.abs(values[i]);
+  return Number.isFinite(sum);
+}
+
+function readHeader<Card>(
+  kind: FileKind<Card>,
+  bytes: Uint8Array,
+  name: string,
+): { card: Card; sections: Section[]; headerBytes: number } {
+  if (bytes.length === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
+  if (new TextEncoder().encode(kind.magic).some((byte, i) => bytes[i] !== byte)) {
+    const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b ? ' It is gzip: unpack it first.' : '';
+    throw new InputError(
+      `${name}: is not ${kind.what} of ip-insights: it does not start with "${kind.magic}".${gzip}`,
+    );
+  }
+  if (bytes.length < PREAMBLE_BYTES) {
+    throw new InputError(
+      `${name}: is cut short inside its first ${PREAMBLE_BYTES} bytes. ${kind.getAnother}`,
+    );
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const version = view.getUint32(8, true);
+  if (version !== kind.version) {
+    throw new InputError(
+      `${name}: written as v${version}, this build reads v${kind.version}. ${version > kind.version ? `Upgrade, or ${lowerFirst(kind.makeAgain)}` : kind.makeAgain}`,
+    );
+  }
+  const headerBytes = view.getUint32(12, true);
+  if (bytes.length < PREAMBLE_BYTES + headerBytes) {
+    throw new InputError(`${name}: is cut short inside its header. ${kind.getAnother}`);
+  }
+  let json: unknown;
+  try {
+    const header = bytes.subarray(PREAMBLE_BYTES, PREAMBLE_BYTES + headerBytes);
+    // A decoder takes no bytes of shared memory.
+    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header.slice()));
+  } catch {
+    throw new InputError(
+      `${name}: its header is not JSON: the file was changed or damaged. ${kind.getAnother}`,
+    );
+  }
+  const schema = z.strictObject({ card: kind.card, sections: z.array(sectionSchema) });
+  const parsed = schema.safeParse(json);
+  if (!parsed.success) {
+    const { path, message } = parsed.error.issues[0];
+    throw new InputError(
+      `${name}: its header is not one of ${kind.what}: ${path.join('.')}: ${message}. ${kind.getAnother}`,
+    );
+  }
+  return { card: parsed.data.card as Card, sections: parsed.data.sections, headerBytes };
+}
+
+const lowerFirst = (sentence: string) => sentence[0].toLowerCase() + sentence.slice(1);

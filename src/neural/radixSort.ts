@@ -1,0 +1,47 @@
+/** Bits of a digit: 2,048 counters stay in the first-level cache. */
+const DIGIT_BITS = 11;
+const DIGITS = 2 ** DIGIT_BITS;
+
+/** Sorts by 32-bit keys, equal ones in the order in which they came; its arrays are used again and again. */
+export class RadixSort {
+  /** room for keys, for a caller that has no array of them */
+  readonly keys: Uint32Array;
+  #order: Uint32Array;
+  #next: Uint32Array;
+  readonly #places = new Uint32Array(DIGITS);
+
+  /** @param capacity keys of one call at most */
+  constructor(capacity: number) {
+    this.keys = new Uint32Array(capacity);
+    this.#order = new Uint32Array(capacity);
+    this.#next = new Uint32Array(capacity);
+  }
+
+  /** @returns u32[≥ count]: positions of the keys in ascending order; valid until the next call */
+  sort(keys: Uint32Array, count: number): Uint32Array {
+    let all = 0;
+    for (let i = 0; i < count; i++) {
+      all |= keys[i];
+      this.#order[i] = i;
+    }
+    const bits = 32 - Math.clz32(all);
+    for (let shift = 0; shift < bits; shift += DIGIT_BITS) this.#byDigit(keys, count, shift);
+    return this.#order;
+  }
+
+  #byDigit(keys: Uint32Array, count: number, shift: number): void {
+    const order = this.#order;
+    const next = this.#next;
+    const places = this.#places.fill(0);
+    for (let i = 0; i < count; i++) places[(keys[i] >>> shift) & (DIGITS - 1)]++;
+    let sum = 0;
+    for (let digit = 0; digit < DIGITS; digit++) {
+      const inDigit = places[digit];
+      places[digit] = sum;
+      sum += inDigit;
+    }
+    for (let i = 0; i < count; i++) next[places[(keys[order[i]] >>> shift) & (DIGITS - 1)]++] = order[i];
+    this.#order = next;
+    this.#next = order;
+  }
+}

@@ -1,0 +1,263 @@
+import { InputError } from '../errors.ts';
+import type { CrewMember } from '../kernels/crew.ts';
+import { CHUNK_TERMS, type Floats, type Kernels, type Step, type Terms } from '../kernels/kernels.ts';
+import { plainKernels } from '../kernels/plain.ts';
+import { EpochOrder } from '../random/epochOrder.ts';
+import { PURPOSE } from '../random/philox.ts';
+import { BatchMaker, type MiniBatch, SIZES, spanningOf, termsOf } from './miniBatch.ts';
+import { PrefixTable } from './prefixes.ts';
+import { TOTALS, type TrainingState } from './trainingState.ts';
+
+/** Pieces that threads claim: small enough to end together, large enough that claiming costs nothing. */
+const GRAIN = { positives: 16, networks: 16, chunks: 1, rows: 8 } as const;
+/** Entity rows that are moved as one piece. */
+const GATHERED = 64;
+
+/**
+ * What one of the threads of a training does. All run the same program in step; between two barriers each takes
+ * the next piece of what is to do. Every result is computed by one thread in an order that the mini-batch alone decides, so that
+ * the number of threads changes nothing.
+ */
+export class TrainingThread {
+  readonly #state: TrainingState;
+  readonly #kernels: Kernels;
+  /** moves entity rows between their table and the batch: only the plain kernels reach a table outside */
+  readonly #copier: Kernels;
+  readonly #member: CrewMember;
+  readonly #maker: BatchMaker;
+
+  constructor(state: TrainingState, kernels: Kernels, member: CrewMember) {
+    this.#state = state;
+    this.#kernels = kernels;
+    this.#copier = state.entitiesInside ? kernels : plainKernels;
+    this.#member = member;
+    this.#maker = new BatchMaker(state.shape, state.data, new PrefixTable(state.prefixParts), state.seed);
+  }
+
+  /**
+   * One pass over the data in an order of its own, from mini-batch `firstBatch` on; stops after every mini-batch.
+   * @throws InputError where the loss is no longer a number, CrewAborted where another thread failed
+   */
+  *runEpoch(epoch: number, firstBatch: number): Generator<void> {
+    const { data, seed, batches, hyperparameters } = this.#state;
+    const { miniBatchSize, learningRate, weightDecay, epochs } = hyperparameters;
+    const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
+    const lastBatch = Math.ceil(data.count / miniBatchSize);
+    const ahead = batches.length;
+    const begin = (batch: number) => batch * miniBatchSize;
+    const end = (batch: number) => Math.min(data.count, (batch + 1) * miniBatchSize);
+    for (let next = firstBatch; next < lastBatch; next += ahead) {
+      // Mini-batches do not depend on what was learned: each thread makes one of the next ones.
+      const own = next + this.#member.index;
+      if (own < lastBatch) {
+        this.#maker.make(batches[this.#member.index], order, begin(own), end(own), epoch);
+      }
+      this.#member.barrier();
+      for (let batch = next; batch < Math.min(lastBatch, next + ahead); batch++) {
+        const done = (epoch + begin(batch) / data.count) / epochs;
+        this.#train(batches[batch - next], epoch, {
+          learningRate: learningRate * (1 - done),
+          weightDecay,
+          gradientScale: 1 / (end(batch) - begin(batch)),
+        });
+        yield;
+      }
+    }
+  }
+
+  #train(batch: MiniBatch, epoch: number, step: Step): void {
+    const member = this.#member;
+    this.#encode(batch);
+    this.#findErrors(batch);
+    if (member.index === 0) this.#addTotals(batch, epoch);
+    const gradients = this.#state.shape.hasLayers ? this.#backThroughLayers(batch, step) : undefined;
+    this.#updateChains(batch, step, gradients);
+    this.#updateRest(batch, step);
+  }
+
+  /** Entity rows of the batch side by side; vectors of its networks. */
+  #encode(batch: MiniBatch): void {
+    const { hyperparameters, tables, parents, work } = this.#state;
+    const member = this.#member;
+    const kernels = this.#kernels;
+    const D = hyperparameters.vectorDim;
+    const terms = termsOf(batch);
+    const C = chunksOf(terms);
+    const entities = batch.sizes[SIZES.entities];
+    // Two kinds of pieces, side by side: chunks of terms, and GATHERED entity rows at a time.
+    const total = C + Math.ceil(entities / GATHERED);
+    while (member.claim(total, GRAIN.chunks)) {
+      const { from, to } = member;
+      if (from < C)
+        kernels.encodeChains(
+          tables.prefixes.vectors,
+          D,
+          parents,
+          terms,
+          work.activations[0],
+          from,
+          Math.min(to, C),
+        );
+      if (to <= C) continue;
+      const first = Math.max(0, from - C) * GATHERED;
+      const last = Math.min(entities, (to - C) * GATHERED);
+      this.#copier.gatherRows(tables.entities, D, batch.entityRows, work.entities, first, last);
+    }
+    if (member.index === 0) clearUnknownNetwork(batch, terms, work.activations[0], D);
+    member.barrier();
+    if (tables.layers.length > 0) this.#forwardThroughLayers(batch);
+  }
+
+  #forwardThroughLayers(batch: MiniBatch): void {
+    const { hyperparameters, tables, work } = this.#state;
+    const member = this.#member;
+    const D = hyperparameters.vectorDim;
+    const networks = batch.sizes[SIZES.networks];
+    const { activations } = work;
+    while (member.claim(networks, GRAIN.networks)) {
+      const { from, to } = member;
+      for (const [l, { vectors }] of tables.layers.entries()) {
+        this.#kernels.denseForward(vectors, D, activations[l], activations[l + 1], from, to);
+      }
+    }
+    member.barrier();
+  }
+
+  #findErrors(batch: MiniBatch): void {
+    const { hyperparameters, tables, work } = this.#state;
+    const member = this.#member;
+    while (member.claim(batch.sizes[SIZES.positives], GRAIN.positives)) {
+      this.#kernels.pairErrors(
+        work.entities.vectors,
+        hyperparameters.vectorDim,
+        batch.pairs,
+        work.activations[tables.layers.length],
+        work.dEntity,
+        work.error,
+        work.lossNats,
+        work.correct,
+        member.from,
+        member.to,
+      );
+    }
+    member.barrier();
+  }
+
+  /** In the order of the positives, as sums in other orders would differ in their last bits. */
+  #addTotals(batch: MiniBatch, epoch: number): void {
+    const { totals, work, hyperparameters } = this.#state;
+    const B = batch.sizes[SIZES.positives];
+    let lossNats = 0;
+    for (let b = 0; b < B; b++) {
+      lossNats += work.lossNats[b];
+      totals[TOTALS.correct] += work.correct[b];
+    }
+    totals[TOTALS.lossNats] += lossNats;
+    totals[TOTALS.batches]++;
+    if (!Number.isFinite(lossNats)) {
+      throw new InputError(
+        `epoch ${epoch + 1}, batch ${totals[TOTALS.batches]}: loss is ${lossNats}. Lower --learning-rate (now ${hyperparameters.learningRate}).`,
+      );
+    }
+  }
+
+  /** Gradients of all networks, from the errors down to the sum of prefix vectors; the layers take their steps. */
+  #backThroughLayers(batch: MiniBatch, step: Step): Floats {
+    const { hyperparameters, tables, work } = this.#state;
+    const member = this.#member;
+    const kernels = this.#kernels;
+    const D = hyperparameters.vectorDim;
+    const A = batch.sizes[SIZES.networks];
+    const { perPositive, entity } = batch.pairs;
+    const { error, dLayer, activations } = work;
+    let [dOut, dIn] = work.dActivations;
+    while (member.claim(A, GRAIN.networks)) {
+      const { from, to } = member;
+      kernels.weightedSums(
+        work.entities.vectors,
+        D,
+        entity,
+        perPositive,
+        error,
+        batch.pairsOf,
+        dOut,
+        from,
+        to,
+      );
+    }
+    member.barrier();
+    for (let l = tables.layers.length - 1; l >= 0; l--) {
+      const { vectors } = tables.layers[l];
+      const [input, out] = [activations[l], activations[l + 1]];
+      // Two kinds of pieces: first the D outputs of the layer, then the networks.
+      while (member.claim(D + A, GRAIN.networks)) {
+        const { from, to } = member;
+        if (from < D) kernels.denseWeightGradients(D, input, out, dOut, A, dLayer, from, Math.min(to, D));
+        if (to > D) {
+          kernels.denseInputGradients(vectors, D, input, out, dOut, dIn, Math.max(0, from - D), to - D);
+        }
+      }
+      member.barrier();
+      while (member.claim(D + 1, GRAIN.rows)) {
+        kernels.updateRows(tables.layers[l], D, work.layerRows, dLayer, step, member.from, member.to);
+      }
+      member.barrier();
+      [dOut, dIn] = [dIn, dOut];
+    }
+    return dOut;
+  }
+
+  #updateChains(batch: MiniBatch, step: Step, gradients: Floats | undefined): void {
+    const { hyperparameters, tables, parents, work } = this.#state;
+    const member = this.#member;
+    const terms = termsOf(batch);
+    const coefficients = gradients ? work.ones : work.error;
+    const vectors = gradients ?? work.entities.vectors;
+    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+      this.#kernels.updateChains(
+        tables.prefixes,
+        hyperparameters.vectorDim,
+        parents,
+        terms,
+        coefficients,
+        vectors,
+        step,
+        work.partials,
+        member.from,
+        member.to,
+      );
+    }
+    member.barrier();
+  }
+
+  /** Address rows of several chunks, and the entity rows: these only now, as the gradients above needed them as they were. */
+  #updateRest(batch: MiniBatch, step: Step): void {
+    const { hyperparameters, tables, work } = this.#state;
+    const member = this.#member;
+    const kernels = this.#kernels;
+    const D = hyperparameters.vectorDim;
+    const spanning = spanningOf(batch);
+    const S = spanning.count;
+    const U = batch.sizes[SIZES.entities];
+    while (member.claim(S + U, GRAIN.rows)) {
+      const { from, to } = member;
+      if (from < S) {
+        kernels.updateSpanning(tables.prefixes, D, spanning, work.partials, step, from, Math.min(to, S));
+      }
+      if (to <= S) continue;
+      const [first, last] = [Math.max(0, from - S), to - S];
+      kernels.updateRows(work.entities, D, batch.positivesOf, work.dEntity, step, first, last);
+      this.#copier.scatterRows(work.entities, D, batch.entityRows, tables.entities, first, last);
+    }
+    if (member.index === 0) member.decidePause();
+    member.barrier();
+  }
+}
+
+const chunksOf = (terms: Terms) => Math.ceil(terms.count / CHUNK_TERMS);
+
+/** Addresses without any row come last, as a network without terms: their sum is empty. */
+function clearUnknownNetwork({ sizes }: MiniBatch, terms: Terms, encoded: Floats, dimension: number): void {
+  const known = terms.count === 0 ? 0 : terms.network[terms.count - 1] + 1;
+  encoded.fill(0, known * dimension, sizes[SIZES.networks] * dimension);
+}

@@ -1,0 +1,50 @@
+/** A thread of a training: started by `runTraining` with its orders as `workerData`. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { InputError } from '../errors.ts';
+import { CrewAborted, CrewMember } from '../kernels/crew.ts';
+import { plainKernels } from '../kernels/plain.ts';
+import { webAssemblyKernels } from '../kernels/webAssembly.ts';
+import type { ThreadOrders, ThreadReport } from './runTraining.ts';
+import { type EpochProgress, progressOf } from './train.ts';
+import { TrainingThread } from './trainingThread.ts';
+
+/** How often the first thread says how far it is. */
+const REPORT_MILLISECONDS = 50;
+
+const { state, kernelMemory, control, index, size, from } = workerData as ThreadOrders;
+const report = (message: ThreadReport) => parentPort!.postMessage(message);
+
+function work(): void {
+  const member = new CrewMember(control, index, size);
+  const kernels = kernelMemory ? webAssemblyKernels(kernelMemory, index) : plainKernels;
+  const thread = new TrainingThread(state, kernels, member);
+  const { epochs, batchMetricsPublishInterval } = state.hyperparameters;
+  let reported = 0;
+  for (let epoch = from.epoch; epoch < epochs; epoch++) {
+    for (const _ of thread.runEpoch(epoch, epoch === from.epoch ? from.batch : 0)) {
+      if (index === 0) {
+        const progress: EpochProgress = progressOf(state, epoch);
+        const isDue = performance.now() - reported > REPORT_MILLISECONDS;
+        if (isDue || progress.batches % batchMetricsPublishInterval === 0) {
+          report({ kind: 'progress', progress });
+          reported = performance.now();
+        }
+      }
+      if (!member.isPauseDecided) continue;
+      if (index === 0) report({ kind: 'paused', progress: progressOf(state, epoch) });
+      member.pause();
+    }
+    if (index === 0) report({ kind: 'epoch', progress: progressOf(state, epoch) });
+    member.pause();
+  }
+}
+
+try {
+  work();
+} catch (error) {
+  // Another thread failed and has said so.
+  if (!(error instanceof CrewAborted)) {
+    const { message, stack } = error as Error;
+    report({ kind: 'failed', message, stack, isInputError: error instanceof InputError });
+  }
+}
