@@ -59,8 +59,9 @@ interface WorkArrays {
   dLayer: Floats; // (D + 1, D)
   dEntity: Floats; // (B, D)
   error: Floats; // (B, K)
-  lossNats: Float64Array; // (B)
-  correct: Uint32Array; // (B)
+  /** of each positive with layers, of each chunk of terms without */
+  lossNats: Float64Array; // (B or C)
+  correct: Uint32Array; // (B or C)
   partials: Floats; // (C, 2, MAX_CHAIN, D)
   /** with layers: a 1 for each network, the coefficients of terms that are gradients themselves */
   ones: Floats; // (A)
@@ -119,8 +120,8 @@ export function layOutTraining(
       dLayer: memory.floats(L > 0 ? (D + 1) * D : 0),
       dEntity: memory.floats(B * D),
       error: memory.floats(B * pairsPerPositive(shape)),
-      lossNats: memory.doubles(B),
-      correct: memory.words(B),
+      lossNats: memory.doubles(L > 0 ? B : chunkCapacity(shape)),
+      correct: memory.words(L > 0 ? B : chunkCapacity(shape)),
       partials: memory.floats(chunkCapacity(shape) * 2 * MAX_CHAIN * D),
       ones: memory.floats(L > 0 ? A : 0),
       layerRows: {
