@@ -318,7 +318,7 @@ export interface Kernels {
   ): void;
 
   /**
-   * Scores: out[i] = a[rowOfA[i]] · b[rowOfB[i]]; 0 where rowOfB[i] is NO_ROW.
+   * Scores: out[i] = a[rowOfA[i]] · b[rowOfB[i]]; 0 where rowOfB[i] is NO_ROW. The same bits from every implementation.
    * @param out f32[N], elements [from, to) are overwritten
    */
   dotProducts(

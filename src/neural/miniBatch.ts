@@ -41,7 +41,7 @@ export interface BatchShape {
 export interface MiniBatch {
   /** what changes from batch to batch, by the names in SIZES */
   sizes: Uint32Array;
-  /** random words, first for the random pairs, then for the shuffled ones */
+  /** random words: for the start values of rows, then for random pairs, then for shuffled ones */
   words: Uint32Array; // (B, blocks, 4)
   pairs: Pairs;
   /** distinct entity rows, ascending */
@@ -57,6 +57,9 @@ export interface MiniBatch {
 
 /** Places in `MiniBatch.sizes`. */
 export const SIZES = { positives: 0, entities: 1, networks: 2, terms: 3, spanning: 4 } as const;
+
+/** Start values of one row must have room in `words`. */
+const MAX_VECTOR_DIM = 4096;
 
 /** Blocks of four random words that so many draws take. */
 const blocksOf = (draws: number) => Math.ceil(draws / 4);
@@ -78,7 +81,7 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
   const words = (length: number) => memory.words(length);
   return {
     sizes: words(8),
-    words: words(B * 4 * Math.max(blocksOf(shape.random), blocksOf(shape.shuffled))),
+    words: words(Math.max(MAX_VECTOR_DIM, B * 4 * Math.max(blocksOf(shape.random), blocksOf(shape.shuffled)))),
     pairs: {
       perPositive: pairsPerPositive(shape),
       entity: words(B),

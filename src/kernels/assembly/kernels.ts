@@ -9,6 +9,8 @@ const MAX_CHAIN: usize = 16;
 
 /** Terms whose rows are brought into the cache together: enough to be under way at once, few enough to stay. */
 const AHEAD_TERMS: u32 = 64;
+/** The same for events to be scored, of two rows each. */
+const AHEAD_EVENTS: u32 = 32;
 
 /** Sums of terms, one vector for each place of the stack. */
 let sums: usize = 0;
@@ -672,6 +674,14 @@ export function dotProducts(
 ): void {
   const size = n * F;
   for (let i = from; i < to; i++) {
+    if ((i - from) % AHEAD_EVENTS == 0) {
+      const end = min(to, i + AHEAD_EVENTS);
+      for (let k = i; k < end; k++) {
+        const row = u32At(rowOfB, k);
+        if (row != NO_ROW) touch(b + <usize>row * size, n);
+        touch(a + <usize>u32At(rowOfA, k) * size, n);
+      }
+    }
     const row = u32At(rowOfB, i);
     store<f32>(
       out + <usize>i * F,
