@@ -56,7 +56,7 @@ function buildKernels() {
       // Vectors, memory shared by threads, fast copies; no memory management, as callers say where everything is.
       ...['--enable', 'simd', '--enable', 'threads', '--enable', 'bulk-memory', '--runtime', 'stub'],
       ...['--importMemory', '--sharedMemory', '--initialMemory', '1', '--maximumMemory', '65536'],
-      ...['-O3', '--converge', '--noAssert'],
+      ...['-O3', '--noAssert'],
     ],
     { cwd: root, stdio: ['ignore', 2, 2] },
   );

@@ -8,7 +8,7 @@ import { explainBadAddress, parseAddress } from './addresses/address.ts';
 import { InputError, quoted } from './errors.ts';
 import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } from './events/events.ts';
 import { AtomicFile } from './files/atomicFile.ts';
-import { readWholeFile } from './files/input.ts';
+import { readWholeView } from './files/input.ts';
 import { availableKernels } from './kernels/available.ts';
 import { createKernelMemory, type KernelMemory } from './kernels/webAssembly.ts';
 import type { Model } from './model/model.ts';
@@ -68,10 +68,10 @@ export function train(events: Iterable<AccessEvent> | Events, options: TrainOpti
 export function loadModel(path: string): Model {
   const { module } = availableKernels();
   let kernelMemory: KernelMemory | undefined;
-  const bytes = readWholeFile(path, (sizeBytes) => {
+  const bytes = readWholeView(path, (sizeBytes) => {
     const made = module && createKernelMemory(module, 0, 1, (memory) => memory.bytes(sizeBytes));
     kernelMemory = made?.kernelMemory;
-    return made?.arrays ?? new Uint8Array(sizeBytes);
+    return made?.arrays ?? new DataView(new ArrayBuffer(sizeBytes));
   });
   return readModel(bytes, path, kernelMemory);
 }

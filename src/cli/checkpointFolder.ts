@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Events } from '../events/events.ts';
 import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
-import { readWholeFile } from '../files/input.ts';
+import { readWholeView } from '../files/input.ts';
 import { Checkpoints } from '../model/checkpointFile.ts';
 import type { EpochRecord } from '../model/model.ts';
 import type { CheckpointKeeper } from '../model/trainModel.ts';
@@ -43,7 +43,10 @@ export class CheckpointFolder implements CheckpointKeeper {
   restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
     this.#checkpoints = new Checkpoints(training, validation);
     if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
-    const kept = this.#checkpoints.restore(readWholeFile(this.#path), this.#path);
+    const kept = this.#checkpoints.restore(
+      readWholeView(this.#path, (sizeBytes) => new DataView(new ArrayBuffer(sizeBytes))),
+      this.#path,
+    );
     history.push(...kept.history);
     const { epoch, batch } = kept.place;
     const done = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} mini-batches`;

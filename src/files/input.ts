@@ -98,29 +98,43 @@ export function fileSizeBytes(path: string): number {
   }
 }
 
+/** The bytes of a whole file. @throws InputError where it cannot be read */
+export function readWholeFile(path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (error) {
+    throw readFailure(path, error);
+  }
+}
+
+/** Neither Node nor the system reads more than 2 GiB in one call. */
+const PIECE_BYTES = 1 << 30;
+
 /**
- * A whole file, however large (a Node buffer read in one call may not pass 2 GiB).
+ * A whole file of any size; an array of bytes ends at 4 GiB (Node 20), a view of a buffer does not.
  * @param allocate gives the memory for its bytes
+ * @throws InputError where it cannot be read
  */
-export function readWholeFile(
-  path: string,
-  allocate: (sizeBytes: number) => Uint8Array = (sizeBytes) => new Uint8Array(sizeBytes),
-): Uint8Array {
+export function readWholeView(path: string, allocate: (sizeBytes: number) => DataView): DataView {
   try {
     const stat = statSync(path);
     // A pipe or device does not tell its size.
-    if (!stat.isFile()) return readFileSync(path);
-    const bytes = allocate(stat.size);
+    if (!stat.isFile()) {
+      const { buffer, byteOffset, byteLength } = readFileSync(path);
+      return new DataView(buffer, byteOffset, byteLength);
+    }
+    const { buffer, byteOffset } = allocate(stat.size);
     const file = openSync(path, 'r');
     try {
       let at = 0;
       while (at < stat.size) {
-        const got = readSync(file, bytes, at, Math.min(1 << 30, stat.size - at), at);
+        const piece = new Uint8Array(buffer, byteOffset + at, Math.min(PIECE_BYTES, stat.size - at));
+        const got = readSync(file, piece, 0, piece.length, at);
         // Somebody is shortening the file meanwhile.
         if (got === 0) break;
         at += got;
       }
-      return bytes.subarray(0, at);
+      return new DataView(buffer, byteOffset, at);
     } finally {
       closeSync(file);
     }

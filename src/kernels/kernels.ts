@@ -80,6 +80,18 @@ export interface Spanning {
 /** Sums that are put aside: in each chunk one for each depth of rows that began before it, one for those that begin in it. */
 export type Partials = Floats; // (C, 2, MAX_CHAIN, D)
 
+/** What `trainChains` leaves behind. */
+export interface ChainResults {
+  /** of the networks whose first term is in the chunks */
+  encoded: Floats; // (A, D)
+  error: Floats; // (B, K)
+  /** Σ over the pairs of a chunk */
+  lossNats: Float64Array; // (C)
+  /** pairs of a chunk on the right side of 0 */
+  correct: Uint32Array; // (C)
+  partials: Partials;
+}
+
 /** How one optimiser step moves a row. */
 export interface Step {
   /** size of the step, with schedule applied */
@@ -92,6 +104,22 @@ export interface Step {
 
 export interface Kernels {
   readonly name: 'plain' | 'WebAssembly';
+
+  /**
+   * Random words: for sample i of [0, count) the blocks 0 … blocks − 1 of four words that belong to (seed, epoch, purpose,
+   * firstSample + i), as `philox` in random/philox.ts makes them of the counter (sample, 16 · block + purpose, epoch, 0).
+   * @param seed u32[2] low and high word
+   * @param out  u32[count × blocks × 4], overwritten
+   */
+  randomWords(
+    firstSample: number,
+    purpose: number,
+    epoch: number,
+    seed: readonly [low: number, high: number],
+    blocks: number,
+    out: Uint32Array,
+    count: number,
+  ): void;
 
   /** Copies rows with their state: row i of `to` = row rows[i] of `table`, for i in [from, until). */
   gatherRows(table: Rows, dimension: number, rows: Uint32Array, to: Rows, from: number, until: number): void;
@@ -178,6 +206,26 @@ export interface Kernels {
     toChunk: number,
   ): void;
 
+  /**
+   * For terms that are pairs: encodes the networks of the chunks as `encodeChains` does, finds the errors of their pairs
+   * as `pairErrors` does, and updates their rows as `updateChains` does, chunk by chunk. A row that has terms in one chunk
+   * only is changed when no other term needs it any more; so all three see the rows as they were.
+   * @param rows     changed
+   * @param entities f32[U × D]
+   */
+  trainChains(
+    rows: Rows,
+    dimension: number,
+    parents: Uint32Array,
+    terms: Terms,
+    perPositive: number,
+    entities: Floats,
+    out: ChainResults,
+    step: Step,
+    fromChunk: number,
+    toChunk: number,
+  ): void;
+
   /** One optimiser step for the spanning rows [from, to): their gradient is the sum of what `updateChains` put aside. */
   updateSpanning(
     rows: Rows,
@@ -201,6 +249,23 @@ export interface Kernels {
     dimension: number,
     membersOf: Lists,
     gradients: Floats,
+    step: Step,
+    from: number,
+    to: number,
+  ): void;
+
+  /**
+   * The same for entities: the gradient of row i is Σ error · encoded over all pairs of the positives of its list.
+   * @param encoded f32[A × D]
+   * @param error   f32[B × K]
+   */
+  updateEntities(
+    rows: Rows,
+    dimension: number,
+    positivesOf: Lists,
+    pairs: Pairs,
+    encoded: Floats,
+    error: Floats,
     step: Step,
     from: number,
     to: number,
@@ -253,7 +318,7 @@ export interface Kernels {
   ): void;
 
   /**
-   * Scores: out[i] = a[rowOfA[i]] · b[rowOfB[i]]; 0 where rowOfB[i] is NO_ROW.
+   * Scores: out[i] = a[rowOfA[i]] · b[rowOfB[i]]; 0 where rowOfB[i] is NO_ROW. The same bits from every implementation.
    * @param out f32[N], elements [from, to) are overwritten
    */
   dotProducts(

@@ -3,7 +3,7 @@ export interface Memory {
   floats(length: number): Float32Array;
   doubles(length: number): Float64Array;
   words(length: number): Uint32Array;
-  bytes(length: number): Uint8Array;
+  bytes(length: number): DataView;
 }
 
 /** Each array a buffer of its own: room for as much as the machine has. */
@@ -11,7 +11,7 @@ export const separateBuffers: Memory = {
   floats: (length) => new Float32Array(new SharedArrayBuffer(length * 4)),
   doubles: (length) => new Float64Array(new SharedArrayBuffer(length * 8)),
   words: (length) => new Uint32Array(new SharedArrayBuffer(length * 4)),
-  bytes: (length) => new Uint8Array(new SharedArrayBuffer(length)),
+  bytes: (length) => new DataView(new SharedArrayBuffer(length)),
 };
 
 /** Arrays begin at a multiple of this: the size of a cache line. */
@@ -32,9 +32,9 @@ export class SizeCounter implements Memory {
     this.#add(length * 4);
     return new Uint32Array(0);
   }
-  bytes(length: number): Uint8Array {
+  bytes(length: number): DataView {
     this.#add(length);
-    return new Uint8Array(0);
+    return new DataView(new ArrayBuffer(0));
   }
   #add(bytes: number): void {
     this.sizeBytes += Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
@@ -61,8 +61,8 @@ export class OneBuffer implements Memory {
   words(length: number): Uint32Array {
     return new Uint32Array(this.#buffer, this.#take(length * 4), length);
   }
-  bytes(length: number): Uint8Array {
-    return new Uint8Array(this.#buffer, this.#take(length), length);
+  bytes(length: number): DataView {
+    return new DataView(this.#buffer, this.#take(length), length);
   }
 
   #take(bytes: number): number {

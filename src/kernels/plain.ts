@@ -1,3 +1,4 @@
+import { philox } from '../random/philox.ts';
 import {
   CHUNK_TERMS,
   type Floats,
@@ -14,6 +15,16 @@ import {
 /** The definition of every kernel, in plain TypeScript. */
 export const plainKernels: Kernels = {
   name: 'plain',
+
+  randomWords(firstSample, purpose, epoch, [seedLow, seedHigh], blocks, out, count) {
+    const block = new Uint32Array(4);
+    for (let i = 0; i < count; i++) {
+      for (let k = 0; k < blocks; k++) {
+        philox(firstSample + i, k * 16 + purpose, epoch, 0, seedLow, seedHigh, block);
+        out.set(block, (i * blocks + k) * 4);
+      }
+    }
+  },
 
   gatherRows(table, dimension, rows, to, from, until) {
     for (let i = from; i < until; i++) copyRow(table, rows[i], to, i, dimension);
@@ -46,11 +57,10 @@ export const plainKernels: Kernels = {
         const v = network[b * perPositive + k] * dimension;
         let dot = 0;
         for (let d = 0; d < dimension; d++) dot += entities[e + d] * encoded[v + d];
-        // −ln sigmoid(x) = ln(1 + e^−x), written so that neither end overflows.
         const margin = k === 0 ? dot : -dot;
-        lossNats[b] += margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin;
+        lossNats[b] += lossOf(margin);
         if (margin > 0) correct[b]++;
-        const err = 1 / (1 + Math.exp(-dot)) - (k === 0 ? 1 : 0);
+        const err = errorOf(dot, k === 0);
         error[b * perPositive + k] = err;
         addScaled(dEntity, gradient, err, encoded, v, dimension);
       }
@@ -114,6 +124,33 @@ export const plainKernels: Kernels = {
     }
   },
 
+  trainChains(rows, dimension, parents, terms, perPositive, entities, out, step, fromChunk, toChunk) {
+    const { coefficient: pair, vector } = terms;
+    const { encoded, error, lossNats, correct, partials } = out;
+    const own = new Float64Array(dimension);
+    for (let chunk = fromChunk; chunk < toChunk; chunk++) {
+      this.encodeChains(rows.vectors, dimension, parents, terms, encoded, chunk, chunk + 1);
+      lossNats[chunk] = 0;
+      correct[chunk] = 0;
+      const first = chunk * CHUNK_TERMS;
+      for (let i = first; i < Math.min(terms.count, first + CHUNK_TERMS); i++) {
+        // Once more, as a network that began in the chunk before is encoded there, maybe by another thread.
+        own.fill(0);
+        for (let row = terms.row[i]; row !== NO_ROW; row = parents[row]) {
+          addScaled(own, 0, 1, rows.vectors, row * dimension, dimension);
+        }
+        let dot = 0;
+        for (let d = 0; d < dimension; d++) dot += entities[vector[i] * dimension + d] * own[d];
+        const isObserved = pair[i] % perPositive === 0;
+        const margin = isObserved ? dot : -dot;
+        lossNats[chunk] += lossOf(margin);
+        if (margin > 0) correct[chunk]++;
+        error[pair[i]] = errorOf(dot, isObserved);
+      }
+      this.updateChains(rows, dimension, parents, terms, error, entities, step, partials, chunk, chunk + 1);
+    }
+  },
+
   updateSpanning(rows, dimension, { row, depth, firstChunk, lastChunk }, partials, step, from, to) {
     const sum = new Float64Array(dimension);
     for (let i = from; i < to; i++) {
@@ -138,6 +175,20 @@ export const plainKernels: Kernels = {
       sum.fill(0);
       for (let k = starts[i]; k < starts[i + 1]; k++)
         addScaled(sum, 0, 1, gradients, members[k] * dimension, dimension);
+      stepRow(rows, i, dimension, sum, step);
+    }
+  },
+
+  updateEntities(rows, dimension, { starts, members }, pairs, encoded, error, step, from, to) {
+    const { perPositive, network } = pairs;
+    const sum = new Float64Array(dimension);
+    for (let i = from; i < to; i++) {
+      sum.fill(0);
+      for (let m = starts[i]; m < starts[i + 1]; m++) {
+        for (let pair = members[m] * perPositive; pair < (members[m] + 1) * perPositive; pair++) {
+          addScaled(sum, 0, error[pair], encoded, network[pair] * dimension, dimension);
+        }
+      }
       stepRow(rows, i, dimension, sum, step);
     }
   },
@@ -182,16 +233,39 @@ export const plainKernels: Kernels = {
 
   dotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
     for (let i = from; i < to; i++) {
-      let dot = 0;
-      if (rowOfB[i] !== NO_ROW) {
-        const left = rowOfA[i] * dimension;
-        const right = rowOfB[i] * dimension;
-        for (let d = 0; d < dimension; d++) dot += a[left + d] * b[right + d];
-      }
-      out[i] = dot;
+      out[i] = rowOfB[i] === NO_ROW ? 0 : dotOfFloats(a, rowOfA[i] * dimension, b, rowOfB[i] * dimension, dimension);
     }
   },
 };
+
+const lanes = new Float32Array(16);
+
+/**
+ * Inner product in f32, in the order in which vector registers add: sixteen sums side by side. So a score has the same
+ * bits whichever kernels serve.
+ */
+function dotOfFloats(a: Floats, atA: number, b: Floats, atB: number, dimension: number): number {
+  lanes.fill(0);
+  const product = (d: number) => Math.fround(a[atA + d] * b[atB + d]);
+  let d = 0;
+  for (; d + 16 <= dimension; d += 16) for (let k = 0; k < 16; k++) lanes[k] += product(d + k);
+  for (; d + 4 <= dimension; d += 4) for (let k = 0; k < 4; k++) lanes[k] += product(d + k);
+  const add = (x: number, y: number) => Math.fround(x + y);
+  const lane = (k: number) => add(add(lanes[k], lanes[k + 4]), add(lanes[k + 8], lanes[k + 12]));
+  let sum = add(add(lane(0), lane(2)), add(lane(1), lane(3)));
+  for (; d < dimension; d++) sum = add(sum, product(d));
+  return sum;
+}
+
+/** −ln sigmoid(margin) = ln(1 + e^−margin), written so that neither end overflows. */
+function lossOf(margin: number): number {
+  return margin > 0 ? Math.log1p(Math.exp(-margin)) : Math.log1p(Math.exp(margin)) - margin;
+}
+
+/** sigmoid(dot) − label */
+function errorOf(dot: number, isObserved: boolean): number {
+  return 1 / (1 + Math.exp(-dot)) - (isObserved ? 1 : 0);
+}
 
 function copyRow(from: Rows, row: number, to: Rows, toRow: number, dimension: number): void {
   for (let d = 0; d < dimension; d++) to.vectors[toRow * dimension + d] = from.vectors[row * dimension + d];

@@ -12,14 +12,17 @@ import { type Memory, OneBuffer, SizeCounter } from './memory.ts';
 /** What `assembly/kernels.ts` exports; pointers and counts. */
 type Exports = Record<
   | 'setUp'
+  | 'randomWords'
   | 'gatherRows'
   | 'scatterRows'
   | 'encodeChains'
   | 'pairErrors'
   | 'weightedSums'
   | 'updateChains'
+  | 'trainChains'
   | 'updateSpanning'
   | 'updateRows'
+  | 'updateEntities'
   | 'denseForward'
   | 'denseInputGradients'
   | 'denseWeightGradients'
@@ -40,12 +43,14 @@ const FIRST_FREE_BYTE = PAGE_BYTES;
 const CORRECTED_STEPS = 17_320;
 
 /** Scratch memory of one thread's kernels, in floats. */
-const scratchLength = (dimension: number) => (MAX_CHAIN + 1) * (dimension + 4);
+const scratchLength = (dimension: number) => (MAX_CHAIN + 1) * (2 * dimension + 5) + 64 * MAX_CHAIN;
 
 /** What threads need to have the same kernels on the same memory. Can be posted to a worker. */
 export interface KernelMemory {
   module: WebAssembly.Module;
   memory: WebAssembly.Memory;
+  /** of the rows that learn */
+  dimension: number;
   /** 1 / (1 − 0.999^t) */
   correction: Float32Array;
   /** one for each thread */
@@ -93,7 +98,10 @@ export function createKernelMemory<T>(
     power *= MOMENT_DECAY;
     correction[t] = 1 / (1 - power);
   }
-  return { kernelMemory: { module, memory, correction, scratch, scoring }, arrays: layout(allocated) };
+  return {
+    kernelMemory: { module, memory, dimension, correction, scratch, scoring },
+    arrays: layout(allocated),
+  };
 }
 
 /** Where an array begins in the memory. The kernels trust that it lies there. */
@@ -110,11 +118,15 @@ const stepAt = ({ learningRate, weightDecay, gradientScale }: Step) =>
  * @param thread which scratch memory is theirs
  */
 export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): Kernels {
-  const { module, memory, correction, scratch } = kernelMemory;
+  const { module, memory, dimension: ownDimension, correction, scratch } = kernelMemory;
   const wasm = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
-  wasm.setUp(at(scratch[thread]), at(correction), CORRECTED_STEPS);
+  wasm.setUp(at(scratch[thread]), ownDimension, at(correction), CORRECTED_STEPS);
   return {
     name: 'WebAssembly',
+
+    randomWords(firstSample, purpose, epoch, [seedLow, seedHigh], blocks, out, count) {
+      wasm.randomWords(firstSample, purpose, epoch, seedLow, seedHigh, blocks, at(out), count);
+    },
 
     gatherRows(table, dimension, rows, to, from, until) {
       wasm.gatherRows(...rowsAt(table), dimension, at(rows), ...rowsAt(to), from, until);
@@ -188,6 +200,27 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
       );
     },
 
+    trainChains(rows, dimension, parents, terms, perPositive, entities, out, step, fromChunk, toChunk) {
+      wasm.trainChains(
+        ...rowsAt(rows),
+        dimension,
+        at(parents),
+        ...termsAt(terms),
+        at(terms.coefficient),
+        at(terms.vector),
+        perPositive,
+        at(entities),
+        at(out.encoded),
+        at(out.error),
+        at(out.lossNats),
+        at(out.correct),
+        ...stepAt(step),
+        at(out.partials),
+        fromChunk,
+        toChunk,
+      );
+    },
+
     updateSpanning(rows, dimension, spanning, partials, step, from, to) {
       wasm.updateSpanning(
         ...rowsAt(rows),
@@ -210,6 +243,22 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
         at(starts),
         at(members),
         at(gradients),
+        ...stepAt(step),
+        from,
+        to,
+      );
+    },
+
+    updateEntities(rows, dimension, { starts, members }, pairs, encoded, error, step, from, to) {
+      wasm.updateEntities(
+        ...rowsAt(rows),
+        dimension,
+        at(starts),
+        at(members),
+        pairs.perPositive,
+        at(pairs.network),
+        at(encoded),
+        at(error),
         ...stepAt(step),
         from,
         to,

@@ -10,7 +10,7 @@ import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
 import type { EpochRecord } from './model.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
-import { type Column, type FileKind, readSections, writeSections } from './sectionFile.ts';
+import { type Bytes, type Column, type FileKind, pieces, readSections, writeSections } from './sectionFile.ts';
 
 const size = z.number().int().nonnegative();
 const cardSchema = z.strictObject({
@@ -92,11 +92,7 @@ function hashesOf({ entities }: Events): Uint32Array {
 
 function digest(columns: Column[]): string {
   const hash = createHash('sha256');
-  for (const { buffer, byteOffset, byteLength } of columns) {
-    for (let at = 0; at < byteLength; at += 1 << 26) {
-      hash.update(new Uint8Array(buffer, byteOffset + at, Math.min(1 << 26, byteLength - at)));
-    }
-  }
+  for (const column of columns) for (const piece of pieces(column)) hash.update(piece);
   return hash.digest('hex');
 }
 
@@ -133,7 +129,7 @@ export class Checkpoints {
    * @param name how messages call the file
    * @throws InputError where it is damaged, or belongs to another training
    */
-  restore(bytes: Uint8Array, name: string): { place: Place; history: EpochRecord[] } {
+  restore(bytes: Bytes, name: string): { place: Place; history: EpochRecord[] } {
     const { card, column, numbers } = readSections(CHECKPOINT_FILE, bytes, name);
     this.#requireSameTraining(card, name);
     for (const [table, rows] of Object.entries(tablesOf(this.#training))) {

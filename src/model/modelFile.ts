@@ -11,7 +11,7 @@ import {
   PrefixTable,
 } from '../neural/prefixes.ts';
 import { Model, type ModelCard } from './model.ts';
-import { type Column, type FileKind, readSections, writeSections } from './sectionFile.ts';
+import { type Bytes, type Column, type FileKind, readSections, writeSections } from './sectionFile.ts';
 import { SeenEntities } from './seenEntities.ts';
 
 const size = z.number().int().nonnegative();
@@ -99,7 +99,7 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
  * @param kernelMemory where the bytes lie, for the WebAssembly kernels; without, the plain ones serve
  * @throws InputError for every kind of damage, with a sentence of its own
  */
-export function readModel(bytes: Uint8Array, name: string, kernelMemory?: KernelMemory): Model {
+export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemory): Model {
   const { card, column, numbers } = readSections(MODEL_FILE, bytes, name);
   requireSamePrefixLengths(card, name);
   const { vectorDim, numIpEncoderLayers } = card.hyperparameters;

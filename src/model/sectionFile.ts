@@ -57,8 +57,15 @@ const aligned = (at: number) => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
 /** Neither the hash nor a file takes 2 GiB in one call. */
 const PIECE_BYTES = 1 << 26;
 
-function* pieces(bytes: Uint8Array): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES);
+/** Some bytes of a buffer: an array of any kind, or a view where there are more than an array holds. */
+export type Bytes = Pick<DataView, 'buffer' | 'byteOffset' | 'byteLength'>;
+
+const part = ({ buffer, byteOffset }: Bytes, from: number, length: number) =>
+  new Uint8Array(buffer, byteOffset + from, length);
+
+/** All of the bytes, or the first `length`, in pieces. */
+export function* pieces(bytes: Bytes, length = bytes.byteLength): Generator<Uint8Array> {
+  for (let at = 0; at < length; at += PIECE_BYTES) yield part(bytes, at, Math.min(PIECE_BYTES, length - at));
 }
 
 /**
@@ -89,12 +96,12 @@ export function writeSections<Card>(
   header.set(describe(headerBytes));
   const hash = createHash('sha256');
   let at = 0;
-  const put = (bytes: Uint8Array) => {
+  const put = (bytes: Bytes) => {
     for (const piece of pieces(bytes)) {
       hash.update(piece);
       write(piece);
     }
-    at += bytes.length;
+    at += bytes.byteLength;
   };
   const preamble = new Uint8Array(PREAMBLE_BYTES);
   preamble.set(new TextEncoder().encode(kind.magic));
@@ -104,8 +111,7 @@ export function writeSections<Card>(
   put(preamble);
   put(header);
   for (const [name] of wanted) {
-    for (const column of columns[name])
-      put(new Uint8Array(column.buffer, column.byteOffset, column.byteLength));
+    for (const column of columns[name]) put(column);
     put(new Uint8Array(aligned(at) - at));
   }
   write(hash.digest());
@@ -124,29 +130,29 @@ export interface Sections<Card> {
  * @param name how messages call the file
  * @throws InputError for every kind of damage, with a sentence of its own
  */
-export function readSections<Card>(kind: FileKind<Card>, bytes: Uint8Array, name: string): Sections<Card> {
+export function readSections<Card>(kind: FileKind<Card>, bytes: Bytes, name: string): Sections<Card> {
   const { card, sections, headerBytes } = readHeader(kind, bytes, name);
   const end = checkSections(kind, card, sections, PREAMBLE_BYTES + headerBytes, name);
   const expectedBytes = end + DIGEST_BYTES;
-  if (bytes.length < expectedBytes) {
+  if (bytes.byteLength < expectedBytes) {
     throw new InputError(
-      `${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.length}. ${kind.getAnother}`,
+      `${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.byteLength}. ${kind.getAnother}`,
     );
   }
-  if (bytes.length > expectedBytes) {
+  if (bytes.byteLength > expectedBytes) {
     throw new InputError(
-      `${name}: has ${counted(bytes.length - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${bytes.length}. ${kind.getAnother}`,
+      `${name}: has ${counted(bytes.byteLength - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${bytes.byteLength}. ${kind.getAnother}`,
     );
   }
   const hash = createHash('sha256');
-  for (const piece of pieces(bytes.subarray(0, -DIGEST_BYTES))) hash.update(piece);
-  if (Buffer.compare(hash.digest(), bytes.subarray(-DIGEST_BYTES)) !== 0) {
+  for (const piece of pieces(bytes, end)) hash.update(piece);
+  if (Buffer.compare(hash.digest(), part(bytes, end, DIGEST_BYTES)) !== 0) {
     throw new InputError(
       `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
     );
   }
   // Views need alignment in memory too.
-  const base = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
+  const base = bytes.byteOffset % 8 === 0 ? bytes : part(bytes, 0, bytes.byteLength).slice();
   const column = <T extends Column>(wantedName: string): T => {
     const { type, shape, offset } = sections.find((section) => section.name === wantedName)!;
     return new TYPES[type](base.buffer as ArrayBuffer, base.byteOffset + offset, elements(shape)) as T;
@@ -202,17 +208,18 @@ function allFinite(values: Float32Array): boolean {
 
 function readHeader<Card>(
   kind: FileKind<Card>,
-  bytes: Uint8Array,
+  bytes: Bytes,
   name: string,
 ): { card: Card; sections: Section[]; headerBytes: number } {
-  if (bytes.length === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
-  if (new TextEncoder().encode(kind.magic).some((byte, i) => bytes[i] !== byte)) {
-    const gzip = bytes[0] === 0x1f && bytes[1] === 0x8b ? ' It is gzip: unpack it first.' : '';
+  if (bytes.byteLength === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
+  const start = part(bytes, 0, Math.min(PREAMBLE_BYTES, bytes.byteLength));
+  if (new TextEncoder().encode(kind.magic).some((byte, i) => start[i] !== byte)) {
+    const gzip = start[0] === 0x1f && start[1] === 0x8b ? ' It is gzip: unpack it first.' : '';
     throw new InputError(
       `${name}: is not ${kind.what} of ip-insights: it does not start with "${kind.magic}".${gzip}`,
     );
   }
-  if (bytes.length < PREAMBLE_BYTES) {
+  if (bytes.byteLength < PREAMBLE_BYTES) {
     throw new InputError(
       `${name}: is cut short inside its first ${PREAMBLE_BYTES} bytes. ${kind.getAnother}`,
     );
@@ -225,12 +232,12 @@ function readHeader<Card>(
     );
   }
   const headerBytes = view.getUint32(12, true);
-  if (bytes.length < PREAMBLE_BYTES + headerBytes) {
+  if (bytes.byteLength < PREAMBLE_BYTES + headerBytes) {
     throw new InputError(`${name}: is cut short inside its header. ${kind.getAnother}`);
   }
   let json: unknown;
   try {
-    const header = bytes.subarray(PREAMBLE_BYTES, PREAMBLE_BYTES + headerBytes);
+    const header = part(bytes, PREAMBLE_BYTES, headerBytes);
     // A decoder takes no bytes of shared memory.
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header.slice()));
   } catch {

@@ -1,5 +1,6 @@
 import {
   CHUNK_TERMS,
+  type Kernels,
   type Lists,
   MAX_CHAIN,
   NO_ROW,
@@ -40,6 +41,8 @@ export interface BatchShape {
 export interface MiniBatch {
   /** what changes from batch to batch, by the names in SIZES */
   sizes: Uint32Array;
+  /** random words: for the start values of rows, then for random pairs, then for shuffled ones */
+  words: Uint32Array; // (B, blocks, 4)
   pairs: Pairs;
   /** distinct entity rows, ascending */
   entityRows: Uint32Array; // (U)
@@ -54,6 +57,12 @@ export interface MiniBatch {
 
 /** Places in `MiniBatch.sizes`. */
 export const SIZES = { positives: 0, entities: 1, networks: 2, terms: 3, spanning: 4 } as const;
+
+/** Start values of one row must have room in `words`. */
+const MAX_VECTOR_DIM = 4096;
+
+/** Blocks of four random words that so many draws take. */
+const blocksOf = (draws: number) => Math.ceil(draws / 4);
 
 /** K */
 export const pairsPerPositive = ({ random, shuffled }: BatchShape) => 1 + random + shuffled;
@@ -72,6 +81,7 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
   const words = (length: number) => memory.words(length);
   return {
     sizes: words(8),
+    words: words(Math.max(MAX_VECTOR_DIM, B * 4 * Math.max(blocksOf(shape.random), blocksOf(shape.shuffled)))),
     pairs: {
       perPositive: pairsPerPositive(shape),
       entity: words(B),
@@ -114,23 +124,25 @@ export class BatchMaker {
   readonly #shape: BatchShape;
   readonly #data: TrainingPairs;
   readonly #prefixes: PrefixTable;
+  readonly #kernels: Kernels;
   readonly #sort: RadixSort;
   readonly #block = new Uint32Array(4);
-  readonly #seedLow: number;
-  readonly #seedHigh: number;
+  readonly #seed: [low: number, high: number];
+  readonly #events: Uint32Array; // (B)
   readonly #entityRowOf: Uint32Array; // (B)
   /** deepest row of each pair's address */
   readonly #deepest: Uint32Array; // (P)
   readonly #openRow = new Uint32Array(MAX_CHAIN + 1);
   readonly #openSince = new Uint32Array(MAX_CHAIN + 1);
 
-  constructor(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable, seed: number) {
+  constructor(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable, seed: number, kernels: Kernels) {
     this.#shape = shape;
     this.#data = data;
     this.#prefixes = prefixes;
-    this.#seedLow = seed >>> 0;
-    this.#seedHigh = Math.floor(seed / 2 ** 32);
+    this.#seed = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+    this.#kernels = kernels;
     this.#sort = new RadixSort(pairCapacity(shape));
+    this.#events = new Uint32Array(shape.size);
     this.#entityRowOf = new Uint32Array(shape.size);
     this.#deepest = new Uint32Array(pairCapacity(shape));
   }
@@ -142,53 +154,48 @@ export class BatchMaker {
   make(batch: MiniBatch, order: EpochOrder, from: number, to: number, epoch: number): void {
     const B = to - from;
     batch.sizes[SIZES.positives] = B;
-    this.#drawPairs(order, from, B, epoch);
+    this.#drawPairs(batch, order, from, B, epoch);
     this.#groupEntities(batch, B);
     this.#sortPairs(batch, B);
     this.#findSpanning(batch);
   }
 
   /** Entity row of each positive and deepest row of each pair. */
-  #drawPairs(order: EpochOrder, from: number, B: number, epoch: number): void {
+  #drawPairs(batch: MiniBatch, order: EpochOrder, from: number, B: number, epoch: number): void {
     const { random: R, shuffled: S } = this.#shape;
     const { entityRow, deepest, isIpv6 } = this.#data;
+    const prefixes = this.#prefixes;
     const rows = this.#deepest;
     const K = pairsPerPositive(this.#shape);
+    const { words } = batch;
+    const draw = (purpose: number, blocks: number) =>
+      this.#kernels.randomWords(from, purpose, epoch, this.#seed, blocks, words, B);
+    // Short loops, so that many of their reads are under way at once.
+    const events = this.#events;
+    for (let b = 0; b < B; b++) events[b] = order.at(from + b);
+    for (let b = 0; b < B; b++) this.#entityRowOf[b] = entityRow[events[b]];
+    for (let b = 0; b < B; b++) rows[b * K] = deepest[events[b]];
+    draw(PURPOSE.randomNegatives, blocksOf(R));
+    prefixes.findIpv4Groups(words, 4 * blocksOf(R), R, B, rows, 1, K);
     for (let b = 0; b < B; b++) {
-      const event = order.at(from + b);
-      this.#entityRowOf[b] = entityRow[event];
-      rows[b * K] = deepest[event];
-      if (isIpv6[event] === 1) this.#drawIpv6(rows, b * K + 1, from + b, epoch);
-      else this.#drawIpv4(rows, b * K + 1, from + b, epoch);
+      if (isIpv6[events[b]] === 1) this.#drawIpv6(rows, b * K + 1, from + b, epoch);
     }
-    if (S === 0) return;
-    for (let b = 0; b < B; b++) {
+    draw(PURPOSE.shuffledNegatives, blocksOf(S));
+    for (let b = 0, word = 0; b < B; b++, word += 4 * blocksOf(S)) {
       const at = b * K + 1 + R;
       for (let s = 0; s < S; s++) {
-        if (s % 4 === 0) this.#draw(PURPOSE.shuffledNegatives, from + b, s >>> 2, epoch);
         // Another record of the batch: one of the B − 1 places after this one, round the end.
-        const ahead = B === 1 ? 0 : 1 + Math.floor((this.#block[s % 4] / 2 ** 32) * (B - 1));
+        const ahead = B === 1 ? 0 : 1 + Math.floor((words[word + s] / 2 ** 32) * (B - 1));
         rows[at + s] = rows[((b + ahead) % B) * K];
       }
     }
   }
 
-  /** The counter is a pure function of what is drawn, so that any worker can draw it. */
-  #draw(purpose: number, sample: number, block: number, epoch: number): void {
-    philox(sample, block * 16 + purpose, epoch, 0, this.#seedLow, this.#seedHigh, this.#block);
-  }
-
-  #drawIpv4(rows: Uint32Array, at: number, sample: number, epoch: number): void {
-    const block = this.#block;
-    for (let r = 0; r < this.#shape.random; r++) {
-      if (r % 4 === 0) this.#draw(PURPOSE.randomNegatives, sample, r >>> 2, epoch);
-      rows[at + r] = this.#prefixes.findIpv4(block[r % 4]);
-    }
-  }
-
+  /** A block for each address: its four words are one. */
   #drawIpv6(rows: Uint32Array, at: number, sample: number, epoch: number): void {
+    const [low, high] = this.#seed;
     for (let r = 0; r < this.#shape.random; r++) {
-      this.#draw(PURPOSE.randomNegatives, sample, 256 + r, epoch);
+      philox(sample, (256 + r) * 16 + PURPOSE.randomNegatives, epoch, 0, low, high, this.#block);
       rows[at + r] = this.#prefixes.find(randomIpv6(this.#block, this.#prefixes));
     }
   }
@@ -221,6 +228,7 @@ export class BatchMaker {
     const { starts, members } = batch.pairsOf;
     const { pairs } = batch;
     const K = pairs.perPositive;
+    const { entity, network: networkOf } = pairs;
     const rows = this.#deepest;
     const prefixes = this.#prefixes;
     const order = this.#sort.sort(rows, B * K);
@@ -235,24 +243,17 @@ export class BatchMaker {
         if (hasLayers) starts[networks] = i;
         networks++;
       }
-      pairs.network[pair] = networks - 1;
+      networkOf[pair] = networks - 1;
       if (hasLayers) members[i] = pair;
       if (last === NO_ROW || (hasLayers && !isNew)) continue;
       row[terms] = last;
       network[terms] = networks - 1;
       coefficient[terms] = hasLayers ? networks - 1 : pair;
-      vector[terms] = hasLayers ? networks - 1 : pairs.entity[Math.floor(pair / K)];
-      if (isNew) {
-        depth[terms] = prefixes.depth(last);
-        if (terms > 0) shared[terms - 1] = prefixes.sharedDepth(row[terms - 1], last);
-      } else {
-        depth[terms] = depth[terms - 1];
-        shared[terms - 1] = depth[terms];
-      }
+      vector[terms] = hasLayers ? networks - 1 : entity[(pair / K) >>> 0];
       terms++;
     }
+    prefixes.measureChains(row, terms, depth, shared);
     if (hasLayers) starts[networks] = B * K;
-    if (terms > 0) shared[terms - 1] = 0;
     batch.sizes[SIZES.networks] = networks;
     batch.sizes[SIZES.terms] = terms;
   }

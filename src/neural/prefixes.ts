@@ -131,16 +131,6 @@ export class PrefixTable {
     return this.rows.level[row] + 1 - (row < this.ipv4Rows ? 0 : V6_LEVEL);
   }
 
-  /** Rows that the chains of two different rows have in common. */
-  sharedDepth(a: number, b: number): number {
-    const { high, low } = this.rows;
-    const depth = Math.min(this.depth(a), this.depth(b));
-    if (a < this.ipv4Rows !== b < this.ipv4Rows) return 0;
-    const bits = sharedPrefix(high[a] ^ high[b], low[a] ^ low[b]);
-    const levels = a < this.ipv4Rows ? LEVELS_OF_BITS.ipv4 : LEVELS_OF_BITS.ipv6;
-    return Math.min(depth, levels[bits]);
-  }
-
   /** @returns the deepest row that holds the address, or NO_ROW */
   find(words: AddressWords, index = 0): number {
     const at = index * 4;
@@ -154,6 +144,54 @@ export class PrefixTable {
     // One less than 0 is NO_ROW.
     if (first < BLOCK) return (first - 1) >>> 0;
     return (this.#blocks[(first - BLOCK) * 256 + ((address >>> 8) & 255)] - 1) >>> 0;
+  }
+
+  /**
+   * The same for `groups` groups of `size` addresses each, many at once: group g begins at addresses[g · stride],
+   * its rows at rows[first + g · rowStride].
+   */
+  findIpv4Groups(
+    addresses: Uint32Array,
+    stride: number,
+    size: number,
+    groups: number,
+    rows: Uint32Array,
+    first: number,
+    rowStride: number,
+  ): void {
+    const first16 = this.#first16;
+    const blocks = this.#blocks;
+    for (let g = 0; g < groups; g++) {
+      for (let i = 0; i < size; i++)
+        rows[first + g * rowStride + i] = first16[addresses[g * stride + i] >>> 16];
+    }
+    for (let g = 0; g < groups; g++) {
+      for (let i = 0; i < size; i++) {
+        const at = first + g * rowStride + i;
+        const found = rows[at];
+        if (found < BLOCK) rows[at] = found - 1;
+        else rows[at] = blocks[(found - BLOCK) * 256 + ((addresses[g * stride + i] >>> 8) & 255)] - 1;
+      }
+    }
+  }
+
+  /**
+   * Of a sorted list of rows, for each its depth and what its chain shares with the next one's; 0 for the last.
+   * @param depth, shared u32[count], overwritten
+   */
+  measureChains(list: Uint32Array, count: number, depth: Uint32Array, shared: Uint32Array): void {
+    const { level, high, low } = this.rows;
+    const ipv4Rows = this.ipv4Rows;
+    for (let i = 0; i < count; i++) depth[i] = level[list[i]] + 1 - (list[i] < ipv4Rows ? 0 : V6_LEVEL);
+    for (let i = 0; i + 1 < count; i++) {
+      const a = list[i];
+      const b = list[i + 1];
+      let levels = 0;
+      if (b < ipv4Rows) levels = LEVELS_OF_BITS.ipv4[Math.clz32(high[a] ^ high[b])];
+      else if (a >= ipv4Rows) levels = LEVELS_OF_BITS.ipv6[sharedPrefix(high[a] ^ high[b], low[a] ^ low[b])];
+      shared[i] = Math.min(levels, depth[i], depth[i + 1]);
+    }
+    if (count > 0) shared[count - 1] = 0;
   }
 
   #findIpv6(high: number, low: number): number {

@@ -72,7 +72,7 @@ export class Training {
       this.kernelMemory = made?.kernelMemory;
       this.plainReason =
         kernels.module && !made
-          ? `the plain kernels serve, many times slower, as the network rows need more than the 4 GiB of WebAssembly. Lower --vector-dim (now ${h.vectorDim}).`
+          ? `the plain kernels serve, many times slower, as network rows and mini-batches need more than the 4 GiB of WebAssembly. Lower --vector-dim (now ${h.vectorDim}) or --mini-batch-size (now ${h.miniBatchSize}).`
           : kernels.reason;
       const { prefixes, layers, parents, batches, work } = made ? made.arrays : layout(separateBuffers);
       parents.set(this.prefixes.parent);
@@ -97,7 +97,7 @@ export class Training {
       if (!(error instanceof RangeError)) throw error;
       throw new InputError(`${needs(h, prefixRows, layout)}, which this machine does not give. ${advice(h)}`);
     }
-    fillStart(this.state, h, seed);
+    fillStart(this.state, h, seed, this.kernelsOf(0));
   }
 
   /** Mini-batches of an epoch. */

@@ -1,9 +1,9 @@
 import { isIpv4 } from '../addresses/address.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
-import { type Floats, type Lists, MAX_CHAIN, type Rows } from '../kernels/kernels.ts';
+import { type Floats, type Kernels, type Lists, MAX_CHAIN, type Rows } from '../kernels/kernels.ts';
 import { type Memory, separateBuffers } from '../kernels/memory.ts';
-import { PURPOSE, philox, RandomStream } from '../random/philox.ts';
+import { PURPOSE, RandomStream } from '../random/philox.ts';
 import type { Hyperparameters } from './hyperparameters.ts';
 import {
   allocateMiniBatch,
@@ -59,8 +59,9 @@ interface WorkArrays {
   dLayer: Floats; // (D + 1, D)
   dEntity: Floats; // (B, D)
   error: Floats; // (B, K)
-  lossNats: Float64Array; // (B)
-  correct: Uint32Array; // (B)
+  /** of each positive with layers, of each chunk of terms without */
+  lossNats: Float64Array; // (B or C)
+  correct: Uint32Array; // (B or C)
   partials: Floats; // (C, 2, MAX_CHAIN, D)
   /** with layers: a 1 for each network, the coefficients of terms that are gradients themselves */
   ones: Floats; // (A)
@@ -119,8 +120,8 @@ export function layOutTraining(
       dLayer: memory.floats(L > 0 ? (D + 1) * D : 0),
       dEntity: memory.floats(B * D),
       error: memory.floats(B * pairsPerPositive(shape)),
-      lossNats: memory.doubles(B),
-      correct: memory.words(B),
+      lossNats: memory.doubles(L > 0 ? B : chunkCapacity(shape)),
+      correct: memory.words(L > 0 ? B : chunkCapacity(shape)),
       partials: memory.floats(chunkCapacity(shape) * 2 * MAX_CHAIN * D),
       ones: memory.floats(L > 0 ? A : 0),
       layerRows: {
@@ -161,17 +162,21 @@ export function trainingPairs(
  * Entity vectors start small and random, each from its own numbers, so that a row's start does not depend on how
  * many rows there are; address vectors at zero; layers with He's deviation over their number.
  */
-export function fillStart({ tables, work }: TrainingState, h: Hyperparameters, seed: number): void {
+export function fillStart({ tables, work, batches }: TrainingState, h: Hyperparameters, seed: number, kernels: Kernels): void {
   const D = h.vectorDim;
   const { vectors } = tables.entities;
-  const block = new Uint32Array(4);
+  const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const;
   const width = (ENTITY_START_DEVIATION * Math.sqrt(12)) / 2 ** 32;
-  for (let row = 0; row < h.numEntityVectors; row++) {
-    for (let d = 0; d < D; d++) {
-      if (d % 4 === 0) {
-        philox(d >>> 2, PURPOSE.initialWeights, row, 0, seed >>> 0, Math.floor(seed / 2 ** 32), block);
-      }
-      vectors[row * D + d] = width * (block[d % 4] - 2 ** 31);
+  const blocks = Math.ceil(D / 4);
+  // Any words of the kernels' memory will do before the first mini-batch.
+  const words = batches[0].words;
+  const rowsAtOnce = Math.floor(words.length / (4 * blocks));
+  for (let row = 0; row < h.numEntityVectors; row += rowsAtOnce) {
+    const rows = Math.min(rowsAtOnce, h.numEntityVectors - row);
+    kernels.randomWords(row, PURPOSE.initialWeights, 0, key, blocks, words, rows);
+    for (let i = 0; i < rows; i++) {
+      const at = (row + i) * D;
+      for (let d = 0; d < D; d++) vectors[at + d] = width * (words[i * 4 * blocks + d] - 2 ** 31);
     }
   }
   for (const [l, layer] of tables.layers.entries()) {

@@ -31,7 +31,13 @@ export class TrainingThread {
     this.#kernels = kernels;
     this.#copier = state.entitiesInside ? kernels : plainKernels;
     this.#member = member;
-    this.#maker = new BatchMaker(state.shape, state.data, new PrefixTable(state.prefixParts), state.seed);
+    this.#maker = new BatchMaker(
+      state.shape,
+      state.data,
+      new PrefixTable(state.prefixParts),
+      state.seed,
+      kernels,
+    );
   }
 
   /**
@@ -66,46 +72,75 @@ export class TrainingThread {
   }
 
   #train(batch: MiniBatch, epoch: number, step: Step): void {
-    const member = this.#member;
-    this.#encode(batch);
-    this.#findErrors(batch);
-    if (member.index === 0) this.#addTotals(batch, epoch);
-    const gradients = this.#state.shape.hasLayers ? this.#backThroughLayers(batch, step) : undefined;
-    this.#updateChains(batch, step, gradients);
+    if (this.#state.shape.hasLayers) {
+      this.#encode(batch);
+      this.#gather(batch);
+      this.#forwardThroughLayers(batch);
+      this.#findErrors(batch);
+      this.#addTotals(epoch, batch.sizes[SIZES.positives]);
+      this.#updateChains(batch, step, this.#backThroughLayers(batch, step));
+    } else {
+      this.#gather(batch);
+      this.#trainChains(batch, step);
+      this.#addTotals(epoch, chunksOf(termsOf(batch)));
+    }
     this.#updateRest(batch, step);
   }
 
-  /** Entity rows of the batch side by side; vectors of its networks. */
+  /** Entity rows of the batch side by side. */
+  #gather(batch: MiniBatch): void {
+    const { hyperparameters, tables, work } = this.#state;
+    const member = this.#member;
+    const D = hyperparameters.vectorDim;
+    while (member.claim(batch.sizes[SIZES.entities], GATHERED)) {
+      this.#copier.gatherRows(tables.entities, D, batch.entityRows, work.entities, member.from, member.to);
+    }
+    member.barrier();
+  }
+
+  /** Without layers, one walk over the rows does it all. */
+  #trainChains(batch: MiniBatch, step: Step): void {
+    const { hyperparameters, tables, parents, work } = this.#state;
+    const member = this.#member;
+    const D = hyperparameters.vectorDim;
+    const terms = termsOf(batch);
+    const [encoded] = work.activations;
+    const { perPositive } = batch.pairs;
+    if (member.index === 0) clearUnknownNetwork(batch, terms, encoded, D);
+    const { error, lossNats, correct, partials } = work;
+    const out = { encoded, error, lossNats, correct, partials };
+    const entities = work.entities.vectors;
+    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+      const { from, to } = member;
+      this.#kernels.trainChains(
+        tables.prefixes,
+        D,
+        parents,
+        terms,
+        perPositive,
+        entities,
+        out,
+        step,
+        from,
+        to,
+      );
+    }
+    member.barrier();
+  }
+
+  /** Vectors of the batch's networks. */
   #encode(batch: MiniBatch): void {
     const { hyperparameters, tables, parents, work } = this.#state;
     const member = this.#member;
-    const kernels = this.#kernels;
     const D = hyperparameters.vectorDim;
     const terms = termsOf(batch);
-    const C = chunksOf(terms);
-    const entities = batch.sizes[SIZES.entities];
-    // Two kinds of pieces, side by side: chunks of terms, and GATHERED entity rows at a time.
-    const total = C + Math.ceil(entities / GATHERED);
-    while (member.claim(total, GRAIN.chunks)) {
-      const { from, to } = member;
-      if (from < C)
-        kernels.encodeChains(
-          tables.prefixes.vectors,
-          D,
-          parents,
-          terms,
-          work.activations[0],
-          from,
-          Math.min(to, C),
-        );
-      if (to <= C) continue;
-      const first = Math.max(0, from - C) * GATHERED;
-      const last = Math.min(entities, (to - C) * GATHERED);
-      this.#copier.gatherRows(tables.entities, D, batch.entityRows, work.entities, first, last);
+    const [encoded] = work.activations;
+    if (member.index === 0) clearUnknownNetwork(batch, terms, encoded, D);
+    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+      const { vectors } = tables.prefixes;
+      this.#kernels.encodeChains(vectors, D, parents, terms, encoded, member.from, member.to);
     }
-    if (member.index === 0) clearUnknownNetwork(batch, terms, work.activations[0], D);
     member.barrier();
-    if (tables.layers.length > 0) this.#forwardThroughLayers(batch);
   }
 
   #forwardThroughLayers(batch: MiniBatch): void {
@@ -143,14 +178,14 @@ export class TrainingThread {
     member.barrier();
   }
 
-  /** In the order of the positives, as sums in other orders would differ in their last bits. */
-  #addTotals(batch: MiniBatch, epoch: number): void {
+  /** In order, as sums in other orders would differ in their last bits. */
+  #addTotals(epoch: number, parts: number): void {
+    if (this.#member.index !== 0) return;
     const { totals, work, hyperparameters } = this.#state;
-    const B = batch.sizes[SIZES.positives];
     let lossNats = 0;
-    for (let b = 0; b < B; b++) {
-      lossNats += work.lossNats[b];
-      totals[TOTALS.correct] += work.correct[b];
+    for (let i = 0; i < parts; i++) {
+      lossNats += work.lossNats[i];
+      totals[TOTALS.correct] += work.correct[i];
     }
     totals[TOTALS.lossNats] += lossNats;
     totals[TOTALS.batches]++;
@@ -246,7 +281,9 @@ export class TrainingThread {
       }
       if (to <= S) continue;
       const [first, last] = [Math.max(0, from - S), to - S];
-      kernels.updateRows(work.entities, D, batch.positivesOf, work.dEntity, step, first, last);
+      const { positivesOf, pairs } = batch;
+      const top = work.activations[tables.layers.length];
+      kernels.updateEntities(work.entities, D, positivesOf, pairs, top, work.error, step, first, last);
       this.#copier.scatterRows(work.entities, D, batch.entityRows, tables.entities, first, last);
     }
     if (member.index === 0) member.decidePause();

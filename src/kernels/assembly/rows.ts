@@ -72,7 +72,6 @@ export function stepRow(row: usize, c: f32, x: usize, squares: f32): void {
 }
 
 /** Σ x² */
-// @ts-expect-error: decorator
 @inline
 export function squaresOf(x: usize): f32 {
   return dot(x, x, dimension);

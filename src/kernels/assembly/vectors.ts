@@ -7,7 +7,6 @@ export const F: usize = 4;
 /** Lanes of a register, as bytes. */
 const LANES: usize = 16;
 
-// @ts-expect-error: decorator
 @inline
 function sumOfLanes(x: v128): f32 {
   const a = f32x4.extract_lane(x, 0) + f32x4.extract_lane(x, 2);
@@ -46,14 +45,12 @@ export function dot(a: usize, b: usize, n: usize): f32 {
 }
 
 /** out = 0 */
-// @ts-expect-error: decorator
 @inline
 export function clear(out: usize, n: usize): void {
   memory.fill(out, 0, n * F);
 }
 
 /** out = x */
-// @ts-expect-error: decorator
 @inline
 export function copy(out: usize, x: usize, n: usize): void {
   memory.copy(out, x, n * F);
