@@ -5,11 +5,12 @@
  */
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { encodeChains, updateChains } from './conformance/chains.ts';
+import { encodeChains, trainChains, updateChains } from './conformance/chains.ts';
 import { type Check, Data, ROUNDS, type Shape } from './conformance/data.ts';
 import { denseForward, denseInputGradients, denseWeightGradients } from './conformance/dense.ts';
 import { dotProducts, gatherRows, pairErrors, scatterRows, weightedSums } from './conformance/pairs.ts';
-import { updateRows } from './conformance/steps.ts';
+import { randomWords } from './conformance/random.ts';
+import { updateEntities, updateRows } from './conformance/steps.ts';
 import type { Kernels } from './kernels.ts';
 import type { Memory } from './memory.ts';
 
@@ -51,14 +52,17 @@ const someShape = fc.record({
 });
 
 const checks: { [kernel in Exclude<keyof Kernels, 'name' | 'updateSpanning'>]: Check } = {
+  randomWords,
   gatherRows,
   scatterRows,
   encodeChains,
   pairErrors,
   weightedSums,
-  // And updateSpanning, which goes on where it ends.
+  // And updateSpanning, which goes on where these end.
   updateChains,
+  trainChains,
   updateRows,
+  updateEntities,
   denseForward,
   denseInputGradients,
   denseWeightGradients,

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CHUNK_TERMS, type Lists, MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
+import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import {
@@ -79,7 +80,7 @@ const orderOf = ({ data }: Scene, epoch: number, seed = 1) =>
 /** A batch of the places [from, to) of an epoch. */
 function madeBatch(scene: Scene, shape: BatchShape, from: number, to: number, epoch = 0, seed = 1): MiniBatch {
   const batch = allocateMiniBatch(shape, separateBuffers);
-  new BatchMaker(shape, scene.data, scene.table, seed).make(
+  new BatchMaker(shape, scene.data, scene.table, seed, plainKernels).make(
     batch,
     orderOf(scene, epoch, seed),
     from,
@@ -255,7 +256,7 @@ test('random addresses are drawn anew for every place, epoch and seed', () => {
   const draw = (from: number, epoch: number, seed: number) => {
     const batch = allocateMiniBatch(shape, separateBuffers);
     // The order of another epoch: the same events at the same places.
-    new BatchMaker(shape, WIDE.data, WIDE.table, seed).make(batch, orderOf(WIDE, 0), from, from + 20, epoch);
+    new BatchMaker(shape, WIDE.data, WIDE.table, seed, plainKernels).make(batch, orderOf(WIDE, 0), from, from + 20, epoch);
     return rowsOfPairs(batch).map((rows) => rows.slice(1));
   };
   const own = draw(0, 0, 1);
@@ -266,7 +267,7 @@ test('random addresses are drawn anew for every place, epoch and seed', () => {
 test('a batch is the same whatever was made in its memory, and by its maker, before', () => {
   fc.assert(
     fc.property(scenes, shapes, fc.nat({ max: 100 }), (scene, shape, from) => {
-      const maker = new BatchMaker(shape, scene.data, scene.table, 1);
+      const maker = new BatchMaker(shape, scene.data, scene.table, 1, plainKernels);
       const used = allocateMiniBatch(shape, separateBuffers);
       maker.make(used, orderOf(scene, 0), 100, 100 + shape.size, 0);
       const to = from + Math.ceil(shape.size / 3);

@@ -143,20 +143,49 @@ test('thousands of rows are sorted, too, and one address finds what all rows say
   }
 });
 
-test('depth and shared depth are those of the chains, by counting', () => {
+test('depths, and what neighbours in a sorted list share, are those of the chains, by counting', () => {
   fc.assert(
-    fc.property(fc.array(address, { minLength: 2, maxLength: 40 }), (events) => {
+    fc.property(
+      fc.array(address, { minLength: 2, maxLength: 40 }),
+      fc.array(fc.nat(), { maxLength: 30 }),
+      (events, picks) => {
+        const table = PrefixTable.build(columns(events));
+        const count = table.rows.count === 0 ? 0 : picks.length;
+        const list = Uint32Array.from(picks, (k) => k % table.rows.count).sort();
+        const chains = Array.from(list.subarray(0, count), (row) => chainOf(table, row));
+        // One more, which must stay.
+        const depth = new Uint32Array(count + 1).fill(99);
+        const shared = new Uint32Array(count + 1).fill(99);
+        table.measureChains(list, count, depth, shared);
+        assert.deepEqual([...depth], [...chains.map((chain) => chain.length), 99]);
+        const sharedWithNext = chains.map(
+          (chain, i) => chain.filter((row) => chains[i + 1]?.includes(row)).length,
+        );
+        assert.deepEqual([...shared], [...sharedWithNext, 99]);
+        for (const [i, row] of [...list.subarray(0, count)].entries()) assert.equal(table.depth(row), depth[i]);
+      },
+    ),
+    { numRuns: 300 },
+  );
+});
+
+test('groups of IPv4 addresses find what each finds by itself', () => {
+  const groups = fc.record({ size: fc.nat({ max: 5 }), count: fc.nat({ max: 6 }), gap: fc.nat({ max: 3 }) });
+  fc.assert(
+    fc.property(fc.array(ipv4, { maxLength: 30 }), groups, fc.infiniteStream(ipv4), (events, one, stream) => {
       const table = PrefixTable.build(columns(events));
-      const chains = Array.from({ length: table.rows.count }, (_, row) => chainOf(table, row));
-      for (const [a, chain] of chains.entries()) {
-        assert.equal(table.depth(a), chain.length);
-        for (const [b, other] of chains.entries()) {
-          if (a === b) continue;
-          assert.equal(table.sharedDepth(a, b), chain.filter((row) => other.includes(row)).length);
-        }
+      const { size, count, gap } = one;
+      const [stride, rowStride, first] = [size + gap, size + 2, 1];
+      const addresses = Uint32Array.from(stream.take(count * stride), (words) => words[3]);
+      const rows = new Uint32Array(first + count * rowStride).fill(99);
+      const expected = rows.slice();
+      for (let g = 0; g < count; g++) {
+        for (let i = 0; i < size; i++)
+          expected[first + g * rowStride + i] = table.findIpv4(addresses[g * stride + i]);
       }
+      table.findIpv4Groups(addresses, stride, size, count, rows, first, rowStride);
+      assert.deepEqual(rows, expected);
     }),
-    { numRuns: 50 },
   );
 });
 

@@ -62,7 +62,7 @@ export class DoublesTraining {
       entitiesInside: true,
       totals: separateBuffers.doubles(Object.keys(TOTALS).length),
     };
-    fillStart(this.state, h, seed);
+    fillStart(this.state, h, seed, plainKernels);
   }
 
   *runEpoch(epoch: number) {
@@ -132,7 +132,7 @@ export class Reference {
     const { shape, data, seed } = this.#state;
     const batch = allocateMiniBatch(shape, separateBuffers);
     const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
-    new BatchMaker(shape, data, this.#table, seed).make(batch, order, from, to, epoch);
+    new BatchMaker(shape, data, this.#table, seed, plainKernels).make(batch, order, from, to, epoch);
     const { perPositive: K, entity, network } = batch.pairs;
     const terms = termsOf(batch);
     const rows = Array(batch.sizes[SIZES.networks]).fill(NO_ROW);

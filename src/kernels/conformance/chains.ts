@@ -4,6 +4,7 @@ import { CHUNK_TERMS, MAX_CHAIN, NO_ROW, type Spanning, type Terms } from '../ke
 import { plainKernels } from '../plain.ts';
 import { assertClose, type BoundedSum, sumOf } from './bounds.ts';
 import { type Data, distinct, indices, type Trial, wholeAndParts } from './data.ts';
+import { assertTotals, pairOf } from './pairs.ts';
 import { arraysOf, assertStepped, assertUntouched, copyOf, restore, someRows, someStep } from './steps.ts';
 
 /** Address rows, by their parents alone. */
@@ -116,42 +117,41 @@ export function encodeChains(trial: Trial): void {
   if (last > 0) assert.ok(out.subarray(0, (begun + 1) * D).every(Number.isNaN));
 }
 
-export function updateChains(trial: Trial): void {
-  const { kernels, data } = trial;
+/** What rows are updated by; besides the rows, what kernels put aside. */
+function someUpdate(trial: Trial) {
+  const { data } = trial;
   const { D } = trial.shape;
+  const { forest, terms, coefficients, vectors } = someChains(trial);
   const { step, gradientSize } = someStep(trial);
-  const { forest, terms, ...counts } = someChains(trial);
-  const coefficients = data.floats(counts.coefficients, gradientSize);
-  const vectors = data.floats(counts.vectors * D);
   const rows = someRows(data, forest.parents.length, D, gradientSize);
   const partials = data.output(chunksOf(terms) * 2 * MAX_CHAIN * D);
   // What is not put aside must not be used.
   partials.fill(Number.NaN);
+  return { forest, terms, coefficients, vectors, step, gradientSize, rows, partials, before: copyOf(rows) };
+}
+
+/**
+ * Updates the rows that lie in several chunks, and asserts that all rows have taken their steps.
+ * @param product coefficient · vector of a term
+ * @param miss    by how much the coefficient may be missed, times the size of the vector
+ */
+function assertUpdated(
+  { kernels, data, shape: { D } }: Trial,
+  { forest, terms, step, rows, partials, before }: ReturnType<typeof someUpdate>,
+  product: (term: number, d: number) => number,
+  miss: (term: number, d: number) => number,
+): void {
   const below = termsBelow(forest, terms);
   const spanning = spanningOf(data, forest, below);
-  const before = copyOf(rows);
-  wholeAndParts(kernels, chunksOf(terms), [...arraysOf(rows), partials], (kernels, from, to) =>
-    kernels.updateChains(
-      rows,
-      D,
-      forest.parents,
-      terms,
-      coefficients,
-      vectors,
-      step,
-      partials,
-      from,
-      to,
-    ),
-  );
   const sums = new Map<number, BoundedSum[]>();
   for (const [row, list] of below) {
-    const product = (term: number, d: number) =>
-      coefficients[terms.coefficient[term]] * vectors[terms.vector[term] * D + d];
-    sums.set(
-      row,
-      indices(D).map((d) => sumOf(list.length, (i) => product(list[i], d))),
-    );
+    const ofDimension = (d: number) => {
+      const sum = sumOf(list.length, (i) => product(list[i], d));
+      const missed = sumOf(list.length, (i) => miss(list[i], d));
+      const error = sum.error + missed.value + missed.error;
+      return { value: sum.value, error, size: sum.size + missed.size };
+    };
+    sums.set(row, indices(D).map(ofDimension));
   }
   const between = copyOf(rows);
   // The plain kernels find what was put aside: places, and the constants that they follow from, are the same.
@@ -166,4 +166,85 @@ export function updateChains(trial: Trial): void {
       else assertUntouched(before, rows, row, D);
     }
   }
+}
+
+export function updateChains(trial: Trial): void {
+  const { kernels, data } = trial;
+  const { D } = trial.shape;
+  const update = someUpdate(trial);
+  const { forest, terms, step, rows, partials, gradientSize } = update;
+  const coefficients = data.floats(update.coefficients, gradientSize);
+  const vectors = data.floats(update.vectors * D);
+  wholeAndParts(kernels, chunksOf(terms), [...arraysOf(rows), partials], (kernels, from, to) =>
+    kernels.updateChains(
+      rows,
+      D,
+      forest.parents,
+      terms,
+      coefficients,
+      vectors,
+      step,
+      partials,
+      from,
+      to,
+    ),
+  );
+  const product = (term: number, d: number) =>
+    coefficients[terms.coefficient[term]] * vectors[terms.vector[term] * D + d];
+  assertUpdated(trial, update, product, () => 0);
+}
+
+export function trainChains(trial: Trial): void {
+  const { kernels, data } = trial;
+  const { D, R, S } = trial.shape;
+  const update = someUpdate(trial);
+  const { forest, step, rows, partials, before } = update;
+  // Each pair has one term.
+  const terms = { ...update.terms, coefficient: data.shuffled(update.terms.count) };
+  const K = 1 + R + S;
+  const entities = data.floats(update.vectors * D, update.gradientSize);
+  const networks = distinct(terms.row);
+  const encoded = data.output(networks.length * D);
+  const error = data.output(terms.count);
+  const lossNats = data.doublesOutput(chunksOf(terms));
+  const correct = data.wordsOutput(chunksOf(terms));
+  const out = { encoded, error, lossNats, correct, partials };
+  wholeAndParts(
+    kernels,
+    chunksOf(terms),
+    [...arraysOf(rows), encoded, error, lossNats, correct, partials],
+    (kernels, from, to) =>
+      kernels.trainChains(rows, D, forest.parents, terms, K, entities, out, step, from, to),
+  );
+  // All as the rows were.
+  const vectorOf = (row: number) => {
+    const chain = forest.chain(row);
+    return indices(D).map((d) => sumOf(chain.length, (i) => before.vectors[chain[i] * D + d]));
+  };
+  const vectors = networks.map(vectorOf);
+  for (const [network, vector] of vectors.entries())
+    for (const d of indices(D)) assertClose(encoded[network * D + d], vector[d], 'encoded', network, d);
+  const pairs = indices(terms.count).map((i) => {
+    const vector = vectors[terms.network[i]];
+    const entity = (d: number) => entities[terms.vector[i] * D + d];
+    const dot = sumOf(D, (d) => entity(d) * vector[d].value);
+    const missed = sumOf(D, (d) => Math.abs(entity(d)) * vector[d].error);
+    const pair = pairOf(
+      { value: dot.value, error: dot.error + missed.value + missed.error },
+      terms.coefficient[i] % K === 0,
+    );
+    assertClose(error[terms.coefficient[i]], pair.error, 'error', terms.coefficient[i]);
+    return pair;
+  });
+  for (const chunk of indices(chunksOf(terms))) {
+    const own = pairs.slice(chunk * CHUNK_TERMS, (chunk + 1) * CHUNK_TERMS);
+    assertTotals(own, lossNats[chunk], correct[chunk], 'chunk', chunk);
+  }
+  const entity = (term: number, d: number) => entities[terms.vector[term] * D + d];
+  assertUpdated(
+    trial,
+    { ...update, terms },
+    (term, d) => pairs[term].error.value * entity(term, d),
+    (term, d) => pairs[term].error.error * Math.abs(entity(term, d)),
+  );
 }

@@ -1,7 +1,8 @@
 /** Kernels that join entities and encoded networks, and that move rows. Tests only; not part of the package. */
 import assert from 'node:assert/strict';
 import { NO_ROW, type Pairs } from '../kernels.ts';
-import { assertClose, type BoundedSum, sumOf, U } from './bounds.ts';
+import { plainKernels } from '../plain.ts';
+import { assertClose, type Bounded, sumOf, U } from './bounds.ts';
 import { type Data, indices, type Shape, type Trial, wholeAndParts } from './data.ts';
 import { arraysOf, assertUntouched, copyOf, someRows } from './steps.ts';
 
@@ -14,16 +15,16 @@ function somePairs(data: Data, { B, R, S }: Shape, entities: number, networks: n
   };
 }
 
-/** An error of a pair, and its loss. */
+/** A pair with its error and its loss. */
 interface BoundedPair {
-  dot: BoundedSum;
+  dot: Bounded;
   margin: number;
-  error: { value: number; error: number };
-  loss: { value: number; error: number };
+  error: Bounded;
+  loss: Bounded;
 }
 
 /** What a pair's dot product comes to. */
-function pairOf(dot: BoundedSum, isObserved: boolean): BoundedPair {
+export function pairOf(dot: Bounded, isObserved: boolean): BoundedPair {
   const margin = isObserved ? dot.value : -dot.value;
   const tail = Math.exp(-Math.abs(margin));
   const size = margin > 0 ? tail / (1 + tail) : 1 / (1 + tail);
@@ -37,6 +38,25 @@ function pairOf(dot: BoundedSum, isObserved: boolean): BoundedPair {
     // The loss's slope is at most 1. Exponential and logarithm within 2 U each, and a sum.
     loss: { value: loss, error: dot.error + 6 * U * loss },
   };
+}
+
+/** Asserts the sum of the losses of some pairs, and how many of them are on the right side of 0. */
+export function assertTotals(
+  pairs: BoundedPair[],
+  lossNats: number,
+  correct: number,
+  what: string,
+  index: number,
+): void {
+  let [value, error] = [0, 0];
+  for (const { loss } of pairs) {
+    value += loss.value;
+    error += loss.error;
+  }
+  assertClose(lossNats, { value, error }, `lossNats of ${what}`, index);
+  const surely = pairs.filter(({ margin, dot }) => margin > dot.error).length;
+  const maybe = pairs.filter(({ margin, dot }) => margin > -dot.error).length;
+  assert.ok(correct >= surely && correct <= maybe, `correct of ${what} ${index}: ${correct}`);
 }
 
 export function pairErrors({ kernels, data, shape, round }: Trial): void {
@@ -64,14 +84,7 @@ export function pairErrors({ kernels, data, shape, round }: Trial): void {
       );
     });
     for (const [k, pair] of wanted.entries()) assertClose(error[b * K + k], pair.error, 'error', b, k);
-    const loss = wanted.reduce(
-      (sum, pair) => ({ value: sum.value + pair.loss.value, error: sum.error + pair.loss.error }),
-      { value: 0, error: 0 },
-    );
-    assertClose(lossNats[b], loss, 'lossNats', b);
-    const surely = wanted.filter(({ margin, dot }) => margin > dot.error).length;
-    const maybe = wanted.filter(({ margin, dot }) => margin > -dot.error).length;
-    assert.ok(correct[b] >= surely && correct[b] <= maybe, `correct[${b}]: ${correct[b]}`);
+    assertTotals(wanted, lossNats[b], correct[b], 'positive', b);
     for (let d = 0; d < D; d++) {
       const component = (k: number) => encoded[network[b * K + k] * D + d];
       const sum = sumOf(K, (k) => wanted[k].error.value * component(k));
@@ -116,6 +129,9 @@ export function dotProducts({ kernels, data, shape: { B, D } }: Trial): void {
   wholeAndParts(kernels, B, [out], (kernels, from, to) =>
     kernels.dotProducts(a, rowOfA, b, rowOfB, D, out, from, to),
   );
+  const own = out.slice();
+  plainKernels.dotProducts(a, rowOfA, b, rowOfB, D, out, 0, B);
+  assert.deepEqual(own, out, 'other bits than those of the plain kernels');
   for (let i = 0; i < B; i++) {
     if (rowOfB[i] === NO_ROW) assert.equal(out[i], 0);
     else {

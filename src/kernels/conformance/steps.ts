@@ -128,3 +128,28 @@ export function updateRows(trial: Trial): void {
     assertStepped(before, rows, i, D, sums, step);
   }
 }
+
+export function updateEntities(trial: Trial): void {
+  const { kernels, data } = trial;
+  const { B, D, R, S } = trial.shape;
+  const K = 1 + R + S;
+  const { step, gradientSize } = someStep(trial);
+  const rows = someRows(data, B, D, gradientSize);
+  const networks = B * (1 + R);
+  const pairs = { perPositive: K, entity: data.words(B, B), network: data.words(B * K, networks) };
+  const positivesOf = data.lists(B, 4, B);
+  const encoded = data.floats(networks * D);
+  const error = data.floats(B * K, gradientSize);
+  const before = copyOf(rows);
+  wholeAndParts(kernels, B, arraysOf(rows), (kernels, from, to) =>
+    kernels.updateEntities(rows, D, positivesOf, pairs, encoded, error, step, from, to),
+  );
+  const { starts, members } = positivesOf;
+  for (let i = 0; i < B; i++) {
+    const positives = members.subarray(starts[i], starts[i + 1]);
+    const own = [...positives].flatMap((b) => indices(K).map((k) => b * K + k));
+    const product = (pair: number, d: number) => error[pair] * encoded[pairs.network[pair] * D + d];
+    const sums = indices(D).map((d) => sumOf(own.length, (m) => product(own[m], d)));
+    assertStepped(before, rows, i, D, sums, step);
+  }
+}
