@@ -339,3 +339,25 @@ test('every other record of the batch is equally likely as a shuffled pair', () 
   assert.equal(ahead[0], 0);
   assertUniform(ahead.slice(1), B * S);
 });
+
+test('random and shuffled pairs are drawn from numbers of their own', () => {
+  const B = 256;
+  // Each event has a first octet of its own.
+  const scene = sceneOf(2 * B, (i) => [0, 0, 0xffff, (i % B) * 2 ** 24]);
+  const own = { ...scene, data: { ...scene.data, count: B } };
+  const batch = madeBatch(own, { size: B, random: 4, shuffled: 4, hasLayers: false }, 0, B);
+  const octet = (row: number) => scene.table.rows.high[row] >>> 24;
+  const octets = rowsOfPairs(batch).map((rows) => rows.map(octet));
+  const place = new Map(octets.map(([observed], b) => [observed, b]));
+  let alike = 0;
+  for (const [b, [, ...drawn]] of octets.entries()) {
+    for (let k = 0; k < 4; k++) {
+      // Of one number, both would be its place among all, in 256 and in 255 steps.
+      const ahead = (place.get(drawn[4 + k])! - b - 1 + B) % B;
+      if (ahead === drawn[k] || ahead === drawn[k] - 1) alike++;
+    }
+  }
+  // By chance 2 of 256; within 5 standard deviations.
+  const expected = (4 * B * 2) / 256;
+  assert.ok(alike < expected + 5 * Math.sqrt(expected), `${alike}`);
+});

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { type TestContext, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import { SIZES } from './miniBatch.ts';
 import { type Place, runTraining, type TrainingHooks } from './runTraining.ts';
 import { type EpochProgress, Training } from './train.ts';
 import { complete, copyOf, KERNELS, rowsOf, someEvents } from './trainingSamples.ts';
@@ -11,12 +12,13 @@ const timeout = 60_000;
 
 const START: Place = { epoch: 0, batch: 0 };
 
-/** 19 mini-batches an epoch, the last one short. */
-const EVENTS = someEvents(700);
+/** Five mini-batches an epoch, the last one short; each of several chunks of terms. */
+const EVENTS = someEvents(1501);
+const BATCHES = 5;
 const hyperparameters = (numIpEncoderLayers: number) =>
   complete({
     numIpEncoderLayers,
-    miniBatchSize: 37,
+    miniBatchSize: 333,
     vectorDim: 13,
     numEntityVectors: 11,
     randomNegativeSamplingRate: 3,
@@ -24,7 +26,6 @@ const hyperparameters = (numIpEncoderLayers: number) =>
     weightDecay: 0.01,
     epochs: 2,
   });
-const BATCHES = 19;
 
 const start = (layers: number, { kernels } = KERNELS[1], threads = 3) =>
   new Training(EVENTS, hyperparameters(layers), 9, kernels, threads);
@@ -39,7 +40,14 @@ async function outcome(training: Training, from = START, hooks: TrainingHooks = 
 /** The same on the calling thread. */
 function outcomeHere(training: Training) {
   const epochs: EpochProgress[] = [];
-  for (const epoch of [0, 1]) epochs.push([...training.runEpoch(epoch)].at(-1)!);
+  let spanning = 0;
+  for (const epoch of [0, 1]) {
+    for (const progress of training.runEpoch(epoch)) {
+      epochs[epoch] = progress;
+      spanning += training.state.batches[0].sizes[SIZES.spanning];
+    }
+  }
+  assert.ok(spanning > 0);
   return { tables: copyOf(training.state.tables), epochs };
 }
 
@@ -76,7 +84,7 @@ for (const kind of KERNELS) {
           pause();
         },
         onPause: ({ epoch, batches }) => {
-          if (batches < 5) return pause();
+          if (batches < 3) return pause();
           place = { epoch, batch: batches };
           const from = rowsOf(first.state.tables);
           for (const [t, { vectors, moment, steps }] of rowsOf(second.state.tables).entries()) {
@@ -90,7 +98,7 @@ for (const kind of KERNELS) {
         signal: stop.signal,
       });
       await assert.rejects(ended, { name: 'AbortError' });
-      assert.deepEqual(place, { epoch: 0, batch: 5 });
+      assert.deepEqual(place, { epoch: 0, batch: 3 });
       assert.deepEqual(await outcome(second, place), expected);
     });
   }
@@ -115,13 +123,14 @@ test('epochs without any mini-batch left are told, too', { timeout }, async () =
 });
 
 test('progress is told at every metrics interval, in order, and each epoch at its end', { timeout }, async () => {
-  const h = { ...hyperparameters(0), batchMetricsPublishInterval: 4 };
+  const h = { ...hyperparameters(0), miniBatchSize: 80, batchMetricsPublishInterval: 4 };
+  const batches = 19;
   const told: [string, number, number][] = [];
   await runTraining(new Training(EVENTS, h, 9, KERNELS[1].kernels, 3), START, {
     onProgress: ({ epoch, batches }) => told.push(['progress', epoch, batches]),
     onEpoch: ({ epoch, batches }) => told.push(['epoch', epoch, batches]),
   });
-  const places = told.map(([, epoch, batches]) => epoch * BATCHES + batches);
+  const places = told.map(([, epoch, batch]) => epoch * batches + batch);
   assert.deepEqual(
     places,
     places.toSorted((a, b) => a - b),
@@ -129,8 +138,8 @@ test('progress is told at every metrics interval, in order, and each epoch at it
   assert.deepEqual(
     told.filter(([kind]) => kind === 'epoch'),
     [
-      ['epoch', 0, BATCHES],
-      ['epoch', 1, BATCHES],
+      ['epoch', 0, batches],
+      ['epoch', 1, batches],
     ],
   );
   const due = [0, 1].flatMap((epoch) => [4, 8, 12, 16].map((batches) => ['progress', epoch, batches]));

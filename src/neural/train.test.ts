@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Floats, MOMENT_DECAY, MOMENT_EPSILON, type Rows } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
-import { pairsPerPositive } from './miniBatch.ts';
+import { pairsPerPositive, SIZES } from './miniBatch.ts';
 import { Training } from './train.ts';
 import { DoublesTraining, Reference } from './trainingReference.ts';
 import { complete, copyOf, KERNELS, rowsOf, someEvents, trainToEnd, trained } from './trainingSamples.ts';
@@ -68,14 +68,14 @@ for (const layers of [0, 1, 2]) {
 const someNumbers = () => Array.from({ length: 1000 }, (_, i) => 2 * ((i * 1.6180339887498949) % 1) - 1);
 
 for (const layers of [0, 1, 2]) {
-  const events = someEvents(90);
+  const events = someEvents(700);
   const h = complete({
     numIpEncoderLayers: layers,
-    randomNegativeSamplingRate: 3,
-    shuffledNegativeSamplingRate: 2,
+    // So many that a mini-batch has several chunks of terms: of pairs, and with layers of networks.
+    miniBatchSize: 400,
     weightDecay: 0.01,
     // So many that rows pass FULL_STEPS.
-    epochs: 6,
+    epochs: 13,
   });
   const trainings = [
     { name: 'plain, f64', unit: UNIT.f64, start: () => new DoublesTraining(events, h, 9) },
@@ -109,6 +109,7 @@ for (const layers of [0, 1, 2]) {
           const ofBatch = crossEntropyNats * samples - before;
           assert.ok(Math.abs(ofBatch - loss) <= lossError, `epoch ${epoch}: ${ofBatch}, expected ${loss}`);
           before += ofBatch;
+          assert.ok(training.state.batches[0].sizes[SIZES.spanning] > 0);
         }
       }
     });
@@ -199,6 +200,52 @@ for (const { name, kernels } of KERNELS) {
   });
 }
 
+test('an entity row starts from its own numbers, uniform with a deviation of .05, however many rows there are', () => {
+  for (const { kernels } of KERNELS) {
+    for (const vectorDim of [5, 128, 4096]) {
+      const start = (numEntityVectors: number, miniBatchSize: number) => {
+        const h = complete({ numEntityVectors, vectorDim, miniBatchSize, randomNegativeSamplingRate: 7 });
+        return new Training(someEvents(300), h, 3, kernels).state.tables;
+      };
+      const { entities, prefixes } = start(70, 1);
+      const few = start(3, 300).entities.vectors;
+      assert.deepEqual(entities.vectors.slice(0, few.length), few);
+      assert.ok(prefixes.vectors.every((x) => x === 0));
+      const n = entities.vectors.length;
+      let [sum, squares] = [0, 0];
+      for (const x of entities.vectors) {
+        sum += x;
+        squares += x * x;
+      }
+      // Five standard errors; the variance of the square of a uniform number is 4/5 of its squared mean.
+      const variance = 0.05 ** 2;
+      assert.ok(Math.abs(sum / n) < 5 * Math.sqrt(variance / n));
+      assert.ok(Math.abs(squares / n - variance) < 5 * variance * Math.sqrt(0.8 / n));
+      assert.ok(entities.vectors.every((x) => Math.abs(x) <= Math.sqrt(3 * variance) * (1 + UNIT.f32)));
+      // No number twice: among n draws of f32 some are equal by chance, whole rows are not.
+      const rows = Array.from({ length: 70 }, (_, row) =>
+        entities.vectors.subarray(row * vectorDim, (row + 1) * vectorDim).join(),
+      );
+      assert.equal(new Set(rows).size, 70);
+    }
+  }
+});
+
+test('a layer starts with normal weights, of which the sum over layers has He’s deviation, and without biases', () => {
+  const D = 60;
+  const h = complete({ numIpEncoderLayers: 3, vectorDim: D });
+  const { layers } = new Training(someEvents(20), h, 3, KERNELS[0].kernels).state.tables;
+  const variance = 2 / D / 3 ** 2;
+  for (const { vectors } of layers) {
+    const weights = [...vectors.subarray(0, D * D)];
+    const squares = weights.reduce((sum, x) => sum + x * x, 0) / weights.length;
+    // The variance of the square of a normal number is twice its squared mean.
+    assert.ok(Math.abs(squares - variance) < 5 * variance * Math.sqrt(2 / weights.length));
+    assert.ok(vectors.subarray(D * D).every((x) => x === 0));
+  }
+  assert.notDeepEqual(layers[0].vectors, layers[1].vectors);
+});
+
 test('kinds of kernels start from the same weights, bit for bit', () => {
   const h = complete({ numIpEncoderLayers: 2, vectorDim: 12, numEntityVectors: 20 });
   const [plain, webAssembly] = KERNELS.map(({ kernels }) =>
@@ -244,11 +291,11 @@ test('tables that do not fit are told before they are made, with what takes how 
   assert.throws(start({ numEntityVectors: 2 ** 20, vectorDim: 126 }, 2 ** 28), {
     name: 'InputError',
     message:
-      'training needs 0.50 GiB of memory: 0.50 GiB for 1,048,576 entity rows of 126 numbers, 0.00 GiB for 27 network rows, 0.00 GiB for mini-batches of 16; 0.25 GiB are free. Lower --num-entity-vectors (now 1048576), --vector-dim (now 126) or --mini-batch-size (now 16).',
+      'training needs 0.50 GiB of memory: 0.50 GiB for 1,048,576 entity rows of 126 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for mini-batches of 16; 0.25 GiB are free. Lower --num-entity-vectors (now 1048576), --vector-dim (now 126) or --mini-batch-size (now 16).',
   });
   assert.throws(start({ numEntityVectors: 2 ** 21, vectorDim: 4096 }), {
     name: 'InputError',
     message:
-      'training needs 32.0 GiB of memory: 32.0 GiB for 2,097,152 entity rows of 4096 numbers, 0.00 GiB for 27 network rows, 0.00 GiB for mini-batches of 16; one table may have 16.0 GiB. Lower --num-entity-vectors (now 2097152), --vector-dim (now 4096) or --mini-batch-size (now 16).',
+      'training needs 32.0 GiB of memory: 32.0 GiB for 2,097,152 entity rows of 4096 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for mini-batches of 16; one table may have 16.0 GiB. Lower --num-entity-vectors (now 2097152), --vector-dim (now 4096) or --mini-batch-size (now 16).',
   });
 });

@@ -14,15 +14,15 @@ export const KERNELS = [
   { name: 'WebAssembly', kernels: availableKernels() },
 ];
 
-/** `count` events of 7 accounts, each at home in two networks; every third one IPv6. */
+/** `count` events of 7 accounts, each at home in two networks with eight parts; every third one IPv6. */
 export function someEvents(count: number): Events {
   const builder = new EventsBuilder();
   const random = new RandomStream(5, 1);
   for (let i = 0; i < count; i++) {
     const account = random.below(7);
     const place = account * 2 + random.below(2);
-    const host = random.below(200);
-    const address = i % 3 === 0 ? `2001:db8:${place}::${host}` : `10.${place}.${random.below(2)}.${host}`;
+    const [part, host] = [random.below(8), random.below(200)];
+    const address = i % 3 === 0 ? `2001:db8:${place}:${part}00::${host}` : `10.${place}.${part}.${host}`;
     const name = new TextEncoder().encode(`user_${account}`);
     builder.add(name, 0, name.length, parseAddress(address)!, Number.NaN);
   }

@@ -54,6 +54,9 @@ test('the order depends on seed, purpose and index, and on nothing else', () => 
       assert.notDeepEqual(numbersOf(100, seed, PURPOSE.epochOrder, index + 1), own);
     }),
   );
+  // Seeds whose low words are the same.
+  const orders = [5, 5 + 2 ** 32, 5 + 2 ** 52].map((seed) => numbersOf(100, seed).join());
+  assert.equal(new Set(orders).size, 3);
 });
 
 /**

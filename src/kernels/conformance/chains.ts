@@ -20,13 +20,17 @@ class Forest {
   }
 }
 
-/** Two trees, each row right before what lies below it; the first MAX_CHAIN rows are a path. */
-function someForest(data: Data, count: number): Forest {
+/**
+ * Two trees, each row right before what lies below it; the first MAX_CHAIN rows are a path.
+ * @param isDeep paths go down to the end before the next one begins, so that neighbours share little
+ */
+function someForest(data: Data, count: number, isDeep: boolean): Forest {
   const parents: number[] = [];
   const path: number[] = [];
   for (let row = 0; row < count; row++) {
     if (row === count >> 1) path.length = 0;
-    else if (row >= MAX_CHAIN && data.below(2) === 0) path.length = 1 + data.below(path.length);
+    else if (isDeep && path.length === MAX_CHAIN) path.length = 1;
+    else if (row >= MAX_CHAIN && !isDeep && data.below(2) === 0) path.length = 1 + data.below(path.length);
     if (path.length === MAX_CHAIN) path.pop();
     parents.push(path.at(-1) ?? NO_ROW);
     path.push(row);
@@ -86,7 +90,8 @@ function spanningOf(data: Data, forest: Forest, below: Map<number, number[]>): S
 
 /** Rows, terms and what their coefficients and vectors are of. */
 function someChains({ data, shape: { B, R, S } }: Trial) {
-  const forest = someForest(data, 2 * MAX_CHAIN + B);
+  const isDeep = data.below(2) === 0;
+  const forest = someForest(data, 2 * MAX_CHAIN + (isDeep ? MAX_CHAIN * B : B), isDeep);
   const count = B * (1 + R + S);
   const terms = someTerms(data, forest, count, count, B);
   return { forest, terms, coefficients: count, vectors: B };
@@ -109,12 +114,24 @@ export function encodeChains(trial: Trial): void {
       assertClose(out[network * D + d], sum, 'out', network, d);
     }
   }
-  // A network belongs to the chunk of its first term, also where another thread has not come to that one yet.
+  assertOwnNetworks(terms, D, out, (from, to) =>
+    kernels[0].encodeChains(table, D, forest.parents, terms, out, from, to),
+  );
+}
+
+/** A network belongs to the chunk of its first term, also where another thread has not come to that one yet. */
+function assertOwnNetworks(
+  terms: Terms,
+  dimension: number,
+  encoded: Float32Array,
+  call: (fromChunk: number, toChunk: number) => void,
+): void {
   const last = chunksOf(terms) - 1;
-  const begun = terms.network[Math.max(0, last * CHUNK_TERMS - 1)];
-  out.fill(Number.NaN);
-  kernels[0].encodeChains(table, D, forest.parents, terms, out, last, last + 1);
-  if (last > 0) assert.ok(out.subarray(0, (begun + 1) * D).every(Number.isNaN));
+  if (last === 0) return;
+  encoded.fill(Number.NaN);
+  call(last, last + 1);
+  const begun = terms.network[last * CHUNK_TERMS - 1];
+  assert.ok(encoded.subarray(0, (begun + 1) * dimension).every(Number.isNaN));
 }
 
 /** What rows are updated by; besides the rows, what kernels put aside. */
@@ -224,6 +241,12 @@ export function trainChains(trial: Trial): void {
   const vectors = networks.map(vectorOf);
   for (const [network, vector] of vectors.entries())
     for (const d of indices(D)) assertClose(encoded[network * D + d], vector[d], 'encoded', network, d);
+  assertOwnNetworks(terms, D, encoded, (from, to) => {
+    const after = copyOf(rows);
+    restore(rows, before);
+    kernels[0].trainChains(rows, D, forest.parents, terms, K, entities, out, step, from, to);
+    restore(rows, after);
+  });
   const pairs = indices(terms.count).map((i) => {
     const vector = vectors[terms.network[i]];
     const entity = (d: number) => entities[terms.vector[i] * D + d];
