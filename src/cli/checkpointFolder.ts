@@ -16,6 +16,8 @@ export class CheckpointFolder implements CheckpointKeeper {
   readonly #path: string;
   readonly #minutes: number | undefined;
   readonly #tell: (line: string) => void;
+  /** where the training went on; undefined: it began at the beginning */
+  resumedFrom: Place | undefined;
   #checkpoints: Checkpoints | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -51,6 +53,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     const { epoch, batch } = kept.place;
     const done = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} mini-batches`;
     this.#tell(`${this.#path}: going on after ${done}`);
+    this.resumedFrom = kept.place;
     return kept.place;
   }
 

@@ -10,7 +10,14 @@ import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
 import type { EpochRecord } from './model.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
-import { type Bytes, type Column, type FileKind, pieces, readSections, writeSections } from './sectionFile.ts';
+import {
+  type Bytes,
+  type Column,
+  type FileKind,
+  pieces,
+  readSections,
+  writeSections,
+} from './sectionFile.ts';
 
 const size = z.number().int().nonnegative();
 const cardSchema = z.strictObject({
