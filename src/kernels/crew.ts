@@ -31,14 +31,13 @@ export function abortCrew(control: Int32Array): void {
   Atomics.notify(control, CONTROL.resumed);
 }
 
-/** Asks the crew to stop at the end of its present mini-batch, until `resumeCrew`. */
+/** Asks the crew to stop, until `resumeCrew`, at the end of its present mini-batch; where it stands still, of its next one. */
 export function askForPause(control: Int32Array): void {
   Atomics.store(control, CONTROL.pauseAsked, 1);
 }
 
 /** Lets a crew that stopped go on. */
 export function resumeCrew(control: Int32Array): void {
-  Atomics.store(control, CONTROL.pauseAsked, 0);
   Atomics.add(control, CONTROL.resumed, 1);
   Atomics.notify(control, CONTROL.resumed);
 }
@@ -86,9 +85,9 @@ export class CrewMember {
     this.#throwIfAborted();
   }
 
-  /** Turns a wish for a pause into a decision. By one thread, before the barrier after which all ask `isPauseDecided`. */
+  /** Turns a wish for a pause into a decision. By one thread, before the barrier after which all ask `isPauseDecided`; another barrier must follow before the next decision. */
   decidePause(): void {
-    Atomics.store(this.#control, CONTROL.paused, Atomics.load(this.#control, CONTROL.pauseAsked));
+    Atomics.store(this.#control, CONTROL.paused, Atomics.exchange(this.#control, CONTROL.pauseAsked, 0));
   }
 
   get isPauseDecided(): boolean {

@@ -1,4 +1,5 @@
 import { testConformance } from './conformance.ts';
+import { separateBuffers } from './memory.ts';
 import { plainKernels } from './plain.ts';
 
-testConformance(plainKernels);
+testConformance({ kernels: [plainKernels], memory: () => separateBuffers });

@@ -1,136 +1,297 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { Groups, MiniBatch, type TrainingPairs } from './miniBatch.ts';
-import { appendChain } from './network.ts';
-import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, MAX_CHAIN, PrefixTable } from './prefixes.ts';
+import { CHUNK_TERMS, type Lists, MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
+import { separateBuffers } from '../kernels/memory.ts';
+import { plainKernels } from '../kernels/plain.ts';
+import { EpochOrder } from '../random/epochOrder.ts';
+import { PURPOSE, RandomStream } from '../random/philox.ts';
+import {
+  allocateMiniBatch,
+  BatchMaker,
+  type BatchShape,
+  chunkCapacity,
+  type MiniBatch,
+  networkCapacity,
+  pairsPerPositive,
+  SIZES,
+  spanningOf,
+  type TrainingPairs,
+  termsOf,
+} from './miniBatch.ts';
+import { appendChain, IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, PrefixTable } from './prefixes.ts';
 
-/** All /8 of IPv4, and 16 providers of IPv6, each twice. */
-const TABLE = PrefixTable.build(
-  Uint32Array.from({ length: 2 * (256 + 16) * 4 }, (_, i) => {
-    const k = (i >>> 2) % 272;
-    if (k < 256) return [0, 0, 0xffff, k * 2 ** 24][i % 4];
-    return [0x20010db8 + (k - 256), 7, 0, 0][i % 4];
-  }),
-);
 const ENTITIES = 50;
 
-/** N events: entity i mod 50, address of network i mod 272. */
-const data = (count: number): TrainingPairs => {
-  const network = (i: number) => i % 272;
-  const words = (i: number) =>
-    network(i) < 256
-      ? Uint32Array.of(0, 0, 0xffff, network(i) * 2 ** 24)
-      : Uint32Array.of(0x20010db8 + network(i) - 256, 7, 0, 0);
-  return {
-    count,
-    entityRow: Uint32Array.from({ length: count }, (_, i) => i % ENTITIES),
-    deepest: Uint32Array.from({ length: count }, (_, i) => TABLE.find(words(i))),
-    isIpv6: Uint8Array.from({ length: count }, (_, i) => (network(i) < 256 ? 0 : 1)),
-  };
-};
+/** Events of 50 entities, with the table of their addresses. */
+interface Scene {
+  table: PrefixTable;
+  data: TrainingPairs;
+}
 
-const batchOf = (capacity: number, R: number, S: number, seed = 1) =>
-  new MiniBatch(capacity, R, S, ENTITIES, TABLE, seed);
-const inOrder = (count: number) => Uint32Array.from({ length: count }, (_, i) => i);
-const listOf = ({ starts, members }: { starts: Uint32Array; members: Uint32Array }, i: number) => [
-  ...members.subarray(starts[i], starts[i + 1]),
-];
-
-test('groups hold each key once, in order of appearance, with its items in order', () => {
-  const groups = new Groups(20, 60);
-  const keys = fc.array(fc.nat({ max: 19 }), { maxLength: 60 });
-  fc.assert(
-    fc.property(keys, fc.option(fc.array(fc.nat(), { minLength: 60, maxLength: 60 })), (keys, owners) => {
-      const expected = new Map<number, number[]>();
-      for (const [i, key] of keys.entries())
-        expected.set(key, [...(expected.get(key) ?? []), owners ? owners[i] : i]);
-      // The same object again and again, as in training.
-      groups.group(Uint32Array.from(keys), keys.length, owners ? Uint32Array.from(owners) : undefined);
-      assert.deepEqual([...groups.keys.subarray(0, groups.count)], [...expected.keys()]);
-      for (const [i, items] of [...expected.values()].entries())
-        assert.deepEqual(listOf(groups.lists, i), items);
-    }),
-    { numRuns: 500 },
+function sceneOf(count: number, addressOf: (i: number) => number[]): Scene {
+  const addresses = Uint32Array.from(
+    Array.from({ length: count }, (_, i) => addressOf(i)).flatMap((words) => words),
   );
-});
+  const table = PrefixTable.build(addresses);
+  return {
+    table,
+    data: {
+      count,
+      entityRow: Uint32Array.from({ length: count }, (_, i) => i % ENTITIES),
+      deepest: Uint32Array.from({ length: count }, (_, i) => table.find(addresses, i)),
+      isIpv6: Uint8Array.from({ length: count }, (_, i) => (addresses[i * 4 + 2] === 0xffff ? 0 : 1)),
+    },
+  };
+}
 
-for (const [B, R, S] of [
-  [1, 1, 1],
-  [1, 0, 1],
-  [5, 3, 0],
-  [5, 0, 2],
-  [40, 5, 6],
-]) {
-  test(`B = ${B}, R = ${R}, S = ${S}: every pair, address and row is where its definition says`, () => {
-    const batch = batchOf(B + 3, R, S);
-    const events = data(300);
-    const order = inOrder(300).reverse();
-    batch.assemble(events, order, 30, 30 + B, 2);
-    assert.deepEqual([batch.size, batch.addressCount, batch.pairCount], [B, B * (1 + R), B * (1 + R + S)]);
-    const K = batch.pairs.pairsPerPositive;
-    assert.equal(K, 1 + R + S);
-    for (let b = 0; b < B; b++) {
-      const event = order[30 + b];
-      assert.equal(batch.entityRow[b], events.entityRow[event]);
-      const own = new Uint32Array(MAX_CHAIN);
-      const length = appendChain(TABLE, events.deepest[event], own, 0);
-      assert.deepEqual(listOf(batch.rowsOf, b), [...own.subarray(0, length)]);
-      const pairs = [...batch.pairs.address.subarray(b * K, (b + 1) * K)];
-      assert.deepEqual(pairs.slice(0, 1 + R), [b, ...Array.from({ length: R }, (_, r) => B + b * R + r)]);
-      for (const address of pairs.slice(1 + R)) assert.ok(address < B && (address !== b || B === 1));
-    }
-    for (let a = 0; a < batch.addressCount; a++) {
-      const expected = [...batch.pairs.address.subarray(0, batch.pairCount).entries()].filter(
-        ([, x]) => x === a,
-      );
-      assert.deepEqual(
-        listOf(batch.pairsOf, a),
-        expected.map(([p]) => p),
-      );
-    }
-    for (let i = 0; i < batch.prefixes.count; i++) {
-      const holders = Array.from({ length: batch.addressCount }, (_, a) => a).filter((a) =>
-        listOf(batch.rowsOf, a).includes(batch.prefixes.keys[i]),
-      );
-      assert.deepEqual(listOf(batch.prefixes.lists, i), holders);
-    }
-    const touched = listOf(batch.entities.lists, 0).map((b) => batch.entityRow[b]);
-    assert.ok(touched.every((row) => row === batch.entities.keys[0]));
+/** Twice each /8 of IPv4, and twice each of 16 providers of IPv6. */
+const WIDE = sceneOf(544, (i) =>
+  i % 272 < 256 ? [0, 0, 0xffff, (i % 272) * 2 ** 24] : [0x20010db8 + (i % 272) - 256, 7, 0, 0],
+);
+
+/** Networks within networks, in both families. */
+function nestedScene(): Scene {
+  const random = new RandomStream(2, 1);
+  return sceneOf(700, (i) => {
+    const [a, b, c] = [random.below(4), random.below(20), random.below(20)];
+    if (i % 3 === 0) return [0x20010db8 + a, b * 2 ** 16 + c * 256, 1, 1];
+    return [0, 0, 0xffff, (10 + a) * 2 ** 24 + b * 2 ** 16 + c * 256 + random.below(256)];
   });
 }
 
-/** The rows of each random address of the event at a place of the epoch. */
-const drawnAt = (batch: MiniBatch, from: number, place: number, R: number) =>
-  Array.from({ length: R }, (_, r) => listOf(batch.rowsOf, batch.size + (place - from) * R + r));
+/** One event of IPv6, whose family so has no row. */
+const LONELY = sceneOf(300, (i) =>
+  i === 7 ? [0x20010db8, 0, 0, 1] : [0, 0, 0xffff, ((i % 9) * 2 ** 20 + 10 * 2 ** 24) >>> 0],
+);
 
-test('what is drawn for a place depends on seed, epoch and place, not on how the epoch is cut into batches', () => {
-  const R = 9;
-  const draw = (seed: number, epoch: number, from: number, to: number) => {
-    const batch = batchOf(300, R, 1, seed);
-    batch.assemble(data(300), inOrder(300), from, to, epoch);
-    return [250, 251, 258].map((place) => drawnAt(batch, from, place, R));
+const scenes = fc.constantFrom(WIDE, nestedScene(), LONELY);
+
+const shapes: fc.Arbitrary<BatchShape> = fc.record({
+  size: fc.integer({ min: 1, max: 150 }),
+  random: fc.nat({ max: 5 }),
+  shuffled: fc.nat({ max: 5 }),
+  hasLayers: fc.boolean(),
+});
+
+const orderOf = ({ data }: Scene, epoch: number, seed = 1) =>
+  new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
+
+/** A batch of the places [from, to) of an epoch. */
+function madeBatch(scene: Scene, shape: BatchShape, from: number, to: number, epoch = 0, seed = 1): MiniBatch {
+  const batch = allocateMiniBatch(shape, separateBuffers);
+  new BatchMaker(shape, scene.data, scene.table, seed, plainKernels).make(
+    batch,
+    orderOf(scene, epoch, seed),
+    from,
+    to,
+    epoch,
+  );
+  return batch;
+}
+
+const indices = (n: number) => Array.from({ length: n }, (_, i) => i);
+const distinct = (list: number[]) => [...new Set(list)].sort((a, b) => a - b);
+const listOf = ({ starts, members }: Lists, i: number) => [...members.subarray(starts[i], starts[i + 1])];
+
+/** A row and those above it. */
+function chainOf({ table }: Scene, row: number): number[] {
+  const chain = new Uint32Array(MAX_CHAIN);
+  return [...chain.subarray(0, appendChain(table, row, chain, 0))];
+}
+
+/** The deepest row of each network: that of its terms; without any, NO_ROW. */
+function rowsOfNetworks(batch: MiniBatch): number[] {
+  const rows = Array(batch.sizes[SIZES.networks]).fill(NO_ROW);
+  const { count, network, row } = termsOf(batch);
+  for (let i = 0; i < count; i++) rows[network[i]] = row[i];
+  return rows;
+}
+
+/** The deepest rows of the pairs of each positive. */
+function rowsOfPairs(batch: MiniBatch): number[][] {
+  const rows = rowsOfNetworks(batch);
+  const { perPositive: K, network } = batch.pairs;
+  return indices(batch.sizes[SIZES.positives]).map((b) =>
+    [...network.subarray(b * K, (b + 1) * K)].map((one) => rows[one]),
+  );
+}
+
+/** Every scene, shape and place in an epoch. */
+const made = fc
+  .tuple(scenes, shapes, fc.nat(), fc.nat({ max: 3 }), fc.nat())
+  .map(([scene, shape, at, epoch, seed]) => {
+    const from = at % scene.data.count;
+    const to = Math.min(scene.data.count, from + shape.size);
+    return { scene, shape, from, B: to - from, epoch, seed, batch: madeBatch(scene, shape, from, to, epoch, seed) };
+  });
+
+test('a pair joins an event, in the order of the epoch, with its own address, random ones, or those of others of the batch', () => {
+  fc.assert(
+    fc.property(made, ({ scene: { data, table }, shape, from, B, epoch, seed, batch }) => {
+      const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
+      const events = indices(B).map((b) => order.at(from + b));
+      assert.equal(batch.sizes[SIZES.positives], B);
+      assert.equal(batch.pairs.perPositive, pairsPerPositive(shape));
+      for (const [b, rows] of rowsOfPairs(batch).entries()) {
+        assert.equal(batch.entityRows[batch.pairs.entity[b]], data.entityRow[events[b]]);
+        assert.equal(rows[0], data.deepest[events[b]]);
+        for (const row of rows.slice(1, 1 + shape.random)) {
+          const isFamily =
+            row === NO_ROW
+              ? !table.hasFamily(data.isIpv6[events[b]] === 0)
+              : row < table.ipv4Rows === (data.isIpv6[events[b]] === 0);
+          assert.ok(isFamily);
+        }
+        const others = events.filter((_, other) => other !== b || B === 1).map((event) => data.deepest[event]);
+        for (const row of rows.slice(1 + shape.random)) assert.ok(others.includes(row));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('entities and networks are the distinct ones, ascending; each entity knows its positives, each network its pairs', () => {
+  fc.assert(
+    fc.property(made, ({ scene: { data }, shape, from, B, epoch, seed, batch }) => {
+      const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
+      const entityOf = indices(B).map((b) => data.entityRow[order.at(from + b)]);
+      const entities = distinct(entityOf);
+      assert.deepEqual([...batch.entityRows.subarray(0, batch.sizes[SIZES.entities])], entities);
+      for (const [i, entity] of entities.entries()) {
+        const own = indices(B).filter((b) => entityOf[b] === entity);
+        assert.deepEqual(listOf(batch.positivesOf, i), own);
+        for (const b of own) assert.equal(batch.pairs.entity[b], i);
+      }
+      const networks = rowsOfNetworks(batch);
+      assert.deepEqual(networks, distinct(networks));
+      assert.ok(networks.length <= networkCapacity(shape));
+      const pairs = batch.pairs.network.subarray(0, B * batch.pairs.perPositive);
+      for (const network of networks.keys()) {
+        const own = indices(pairs.length).filter((pair) => pairs[pair] === network);
+        assert.ok(own.length > 0);
+        if (shape.hasLayers) assert.deepEqual(listOf(batch.pairsOf, network), own);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('terms are the pairs, or with layers the networks, sorted by row, with the depths of their chains', () => {
+  fc.assert(
+    fc.property(made, ({ scene, shape, batch }) => {
+      const terms = termsOf(batch);
+      const { entity, network: networkOf, perPositive } = batch.pairs;
+      const rows = rowsOfPairs(batch).flat();
+      const known = shape.hasLayers
+        ? indices(batch.sizes[SIZES.networks]).filter((network) => rowsOfNetworks(batch)[network] !== NO_ROW)
+        : indices(rows.length).filter((pair) => rows[pair] !== NO_ROW);
+      assert.deepEqual(distinct([...terms.coefficient.subarray(0, terms.count)]), known);
+      assert.equal(terms.count, known.length);
+      for (let i = 0; i < terms.count; i++) {
+        const of = terms.coefficient[i];
+        assert.equal(terms.network[i], shape.hasLayers ? of : networkOf[of]);
+        assert.equal(terms.vector[i], shape.hasLayers ? of : entity[Math.floor(of / perPositive)]);
+        const chain = chainOf(scene, terms.row[i]);
+        assert.equal(terms.depth[i], chain.length);
+        if (i + 1 === terms.count) {
+          assert.equal(terms.shared[i], 0);
+          continue;
+        }
+        assert.ok(terms.row[i] <= terms.row[i + 1]);
+        const next = chainOf(scene, terms.row[i + 1]);
+        assert.equal(terms.shared[i], chain.filter((row) => next.includes(row)).length);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('spanning rows are those with terms in several chunks, each once', () => {
+  let most = 0;
+  fc.assert(
+    fc.property(made, ({ scene, shape, batch }) => {
+      const terms = termsOf(batch);
+      const chunks = new Map<number, number[]>();
+      for (let i = 0; i < terms.count; i++) {
+        for (const row of chainOf(scene, terms.row[i])) {
+          chunks.set(row, [...(chunks.get(row) ?? []), Math.floor(i / CHUNK_TERMS)]);
+        }
+      }
+      const expected = [...chunks]
+        .filter(([, list]) => list[0] !== list.at(-1))
+        .map(([row, list]) => [row, chainOf(scene, row).length, list[0], list.at(-1)]);
+      const { count, row, depth, firstChunk, lastChunk } = spanningOf(batch);
+      const actual = indices(count).map((i) => [row[i], depth[i], firstChunk[i], lastChunk[i]]);
+      const byRow = (list: (number | undefined)[][]) => list.sort(([a], [b]) => a! - b!);
+      assert.deepEqual(byRow(actual), byRow(expected));
+      assert.ok(Math.ceil(terms.count / CHUNK_TERMS) <= chunkCapacity(shape));
+      assert.ok(count <= row.length);
+      most = Math.max(most, count);
+    }),
+    { numRuns: 300 },
+  );
+  // Deeper than the two roots.
+  assert.ok(most > 2);
+});
+
+test('what is drawn for a place depends on seed, epoch and place, not on layers or how the epoch is cut into batches', () => {
+  const shape = { size: 300, random: 9, shuffled: 1, hasLayers: false };
+  const draw = (seed: number, epoch: number, from: number, to: number, hasLayers = false) => {
+    const batch = madeBatch(WIDE, { ...shape, hasLayers }, from, to, epoch, seed);
+    // The observed and the random ones; shuffled ones are of the batch, so that larger ones have more to draw from.
+    return [250, 251, 258].map((place) => rowsOfPairs(batch)[place - from].slice(0, 10));
   };
   const expected = draw(7, 3, 0, 300);
   assert.deepEqual(draw(7, 3, 250, 260), expected);
   assert.deepEqual(draw(7, 3, 200, 299), expected);
+  assert.deepEqual(draw(7, 3, 200, 299, true), expected);
   assert.notDeepEqual(draw(8, 3, 0, 300), expected);
   assert.notDeepEqual(draw(7 + 2 ** 40, 3, 0, 300), expected);
   assert.notDeepEqual(draw(7, 4, 0, 300), expected);
 });
 
-test('a batch is the same whatever was assembled in its memory before', () => {
-  const used = batchOf(64, 2, 2);
-  used.assemble(data(300), inOrder(300), 100, 164, 0);
-  used.assemble(data(300), inOrder(300), 0, 10, 1);
-  const fresh = batchOf(64, 2, 2);
-  fresh.assemble(data(300), inOrder(300), 0, 10, 1);
-  for (const batch of [used, fresh]) assert.equal(batch.size, 10);
-  assert.deepEqual(used.pairs.address.subarray(0, 50), fresh.pairs.address.subarray(0, 50));
-  for (let a = 0; a < 30; a++) {
-    assert.deepEqual(listOf(used.rowsOf, a), listOf(fresh.rowsOf, a));
-    assert.deepEqual(listOf(used.pairsOf, a), listOf(fresh.pairsOf, a));
-  }
+test('random addresses are drawn anew for every place, epoch and seed', () => {
+  const shape = { size: 20, random: 9, shuffled: 0, hasLayers: false };
+  const draw = (from: number, epoch: number, seed: number) => {
+    const batch = allocateMiniBatch(shape, separateBuffers);
+    // The order of another epoch: the same events at the same places.
+    new BatchMaker(shape, WIDE.data, WIDE.table, seed, plainKernels).make(batch, orderOf(WIDE, 0), from, from + 20, epoch);
+    return rowsOfPairs(batch).map((rows) => rows.slice(1));
+  };
+  const own = draw(0, 0, 1);
+  for (const other of [draw(20, 0, 1), draw(0, 1, 1), draw(0, 0, 2), draw(0, 0, 1 + 2 ** 32)])
+    for (const [b, rows] of own.entries()) assert.notDeepEqual(other[b], rows);
+});
+
+test('a batch is the same whatever was made in its memory, and by its maker, before', () => {
+  fc.assert(
+    fc.property(scenes, shapes, fc.nat({ max: 100 }), (scene, shape, from) => {
+      const maker = new BatchMaker(shape, scene.data, scene.table, 1, plainKernels);
+      const used = allocateMiniBatch(shape, separateBuffers);
+      maker.make(used, orderOf(scene, 0), 100, 100 + shape.size, 0);
+      const to = from + Math.ceil(shape.size / 3);
+      maker.make(used, orderOf(scene, 1), from, to, 1);
+      const fresh = madeBatch(scene, shape, from, to, 1);
+      assert.deepEqual(used.sizes, fresh.sizes);
+      const parts = (batch: MiniBatch) => {
+        const { positives, entities, networks, terms, spanning } = SIZES;
+        const of = (size: number, array: Uint32Array) => [...array.subarray(0, batch.sizes[size])];
+        const { count: _, ...termArrays } = batch.terms;
+        const { count: __, ...spanningArrays } = batch.spanning;
+        return [
+          of(positives, batch.pairs.entity),
+          rowsOfPairs(batch),
+          of(entities, batch.entityRows),
+          indices(batch.sizes[entities]).map((i) => listOf(batch.positivesOf, i)),
+          Object.values(termArrays).map((array) => of(terms, array)),
+          Object.values(spanningArrays).map((array) => of(spanning, array)),
+          shape.hasLayers ? indices(batch.sizes[networks]).map((i) => listOf(batch.pairsOf, i)) : [],
+        ];
+      };
+      assert.deepEqual(parts(used), parts(fresh));
+    }),
+  );
 });
 
 /** Whether counts are those of uniform draws: each within 5 standard deviations. */
@@ -146,32 +307,34 @@ function assertUniform(counts: number[], draws: number): void {
 
 test('random addresses of IPv4 are uniform; those of IPv6 are of a uniform provider', () => {
   const R = 500;
-  const batch = batchOf(100, R, 0);
-  const events = data(300);
-  batch.assemble(events, inOrder(300), 200, 300, 0);
+  const { table, data } = WIDE;
+  const batch = madeBatch(WIDE, { size: 300, random: R, shuffled: 0, hasLayers: false }, 200, 500);
   const octets = new Array(256).fill(0);
   const providers = new Array(16).fill(0);
   const provider = IPV4_PREFIX_LENGTHS.length + IPV6_PREFIX_LENGTHS.indexOf(32);
-  for (let a = 100; a < batch.addressCount; a++) {
-    const rows = listOf(batch.rowsOf, a);
-    // Random bits below the /8 or /32 hit none of the narrow networks, but the one in 16 that begins with zeros.
-    for (const row of rows) {
-      if (TABLE.rows.level[row] === 1) octets[TABLE.rows.high[row] >>> 24]++;
-      if (TABLE.rows.level[row] === provider) providers[TABLE.rows.high[row] - 0x20010db8]++;
+  for (const rows of rowsOfPairs(batch)) {
+    for (const row of rows.slice(1).flatMap((one) => chainOf(WIDE, one))) {
+      // Random bits below the /8 or /32 hit none of the narrow networks, but the one in 16 that begins with zeros.
+      if (table.rows.level[row] === 1) octets[table.rows.high[row] >>> 24]++;
+      if (table.rows.level[row] === provider) providers[table.rows.high[row] - 0x20010db8]++;
     }
   }
-  const ipv6 = events.isIpv6.subarray(200, 300).reduce((sum, one) => sum + one, 0);
-  assertUniform(octets, (100 - ipv6) * R);
+  const order = orderOf(WIDE, 0);
+  const ipv6 = indices(300).filter((b) => data.isIpv6[order.at(200 + b)] === 1).length;
+  assertUniform(octets, (300 - ipv6) * R);
   assertUniform(providers, ipv6 * R);
 });
 
 test('every other record of the batch is equally likely as a shuffled pair', () => {
   const [B, S] = [20, 500];
-  const batch = batchOf(B, 0, S);
-  batch.assemble(data(300), inOrder(300), 0, B, 0);
+  // Each event is a network of its own, so that a row tells the record.
+  const scene = sceneOf(2 * B, (i) => [0, 0, 0xffff, (10 + (i % B)) * 2 ** 24]);
+  const own = { ...scene.data, count: B };
+  const batch = madeBatch({ ...scene, data: own }, { size: B, random: 0, shuffled: S, hasLayers: false }, 0, B);
+  const pairs = rowsOfPairs(batch);
   const ahead = new Array(B).fill(0);
-  for (let b = 0; b < B; b++) {
-    for (let s = 0; s < S; s++) ahead[(batch.pairs.address[b * (1 + S) + 1 + s] - b + B) % B]++;
+  for (const [b, [, ...drawn]] of pairs.entries()) {
+    for (const row of drawn) ahead[(pairs.findIndex(([observed]) => observed === row) - b + B) % B]++;
   }
   assert.equal(ahead[0], 0);
   assertUniform(ahead.slice(1), B * S);

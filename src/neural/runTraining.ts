@@ -84,7 +84,9 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
       };
       for (let index = 0; index < threads; index++) {
         const workerData: ThreadOrders = { state, kernelMemory, control, index, size: threads, from };
-        const worker = new Worker(new URL('./trainingWorker.js', import.meta.url), { workerData });
+        // Options of the process may be none for a thread: --input-type, that comes with -e, is an error there.
+        const options = { workerData, execArgv: [] };
+        const worker = new Worker(new URL('./trainingWorker.js', import.meta.url), options);
         workers.push(worker);
         worker.on('message', heard);
         worker.on('error', (error) => died(index, error.message));

@@ -49,7 +49,7 @@ export class TrainingThread {
     const { miniBatchSize, learningRate, weightDecay, epochs } = hyperparameters;
     const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
     const lastBatch = Math.ceil(data.count / miniBatchSize);
-    const ahead = batches.length;
+    const ahead = this.#member.size;
     const begin = (batch: number) => batch * miniBatchSize;
     const end = (batch: number) => Math.min(data.count, (batch + 1) * miniBatchSize);
     for (let next = firstBatch; next < lastBatch; next += ahead) {
