@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
 import { readWholeView } from '../files/input.ts';
@@ -36,6 +37,12 @@ export class CheckpointFolder implements CheckpointKeeper {
         if (writer && !isRunning(Number(writer))) rmSync(join(folder, name));
       }
     } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST' || code === 'ENOTDIR') {
+        throw new InputError(
+          `${folder}: expected a folder for checkpoints, found a file of that name or on the way to it. Name another one with --checkpoint.`,
+        );
+      }
       throw writeFailure(this.#path, error);
     }
   }
@@ -49,8 +56,9 @@ export class CheckpointFolder implements CheckpointKeeper {
     );
     history.push(...kept.history);
     const { epoch, batch } = kept.place;
-    const done = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} mini-batches`;
-    this.#tell(`${this.#path}: going on after ${done}`);
+    const done = [counted(epoch, 'epoch')];
+    if (batch > 0) done.push(counted(batch, 'mini-batch', 'mini-batches'));
+    this.#tell(`${this.#path}: going on after ${done.join(' and ')}`);
     return kept.place;
   }
 
