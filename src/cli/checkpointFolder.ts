@@ -34,7 +34,7 @@ export class CheckpointFolder implements CheckpointKeeper {
       // What a killed run was writing.
       for (const name of readdirSync(folder)) {
         const writer = /^\.training\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
-        if (writer && !isRunning(Number(writer))) rmSync(join(folder, name));
+        if (writer && !isAnother(Number(writer))) rmSync(join(folder, name));
       }
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
@@ -89,9 +89,11 @@ export class CheckpointFolder implements CheckpointKeeper {
   }
 }
 
-function isRunning(process_: number): boolean {
+/** Whether another process of this number is running. Its own number may have been the killed one's: in containers it is the same every time. */
+function isAnother(writer: number): boolean {
+  if (writer === process.pid) return false;
   try {
-    process.kill(process_, 0);
+    process.kill(writer, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';

@@ -180,7 +180,11 @@ export class Checkpoints {
     }
     differs('--seed', card.seed, ours.seed);
     differs('the SHA-256 of the training data', card.data.sha256, ours.data.sha256);
-    differs('the SHA-256 of the validation data', card.validationSha256, ours.validationSha256);
+    differs(
+      'the SHA-256 of the validation data',
+      card.validationSha256 ?? 'none',
+      ours.validationSha256 ?? 'none',
+    );
     differs('the kind of kernels', card.kernels, ours.kernels);
   }
 }
