@@ -33,7 +33,8 @@ export function runJson({ name, command }) {
     maxBuffer: 1 << 28,
     timeout: TIMEOUT_MILLISECONDS,
   });
-  if (error?.code === 'ENOENT') fail(name, 'expected /usr/bin/time, found none. Install it: apt-get install time.');
+  if (error?.code === 'ENOENT')
+    fail(name, 'expected /usr/bin/time, found none. Install it: apt-get install time.');
   if (error || status !== 0) fail(name, `${command.join(' ')}\n${stdout}${stderr}${error ?? ''}`);
   const lines = stderr.trimEnd().split('\n');
   const last = stdout.trimEnd().split('\n').at(-1);
@@ -63,4 +64,5 @@ export function median(numbers) {
 }
 
 /** `Node 20.20.2, AMD EPYC, 2 cores` */
-export const machine = () => `Node ${process.versions.node}, ${cpus()[0].model.trim()}, ${cpus().length} cores`;
+export const machine = () =>
+  `Node ${process.versions.node}, ${cpus()[0].model.trim()}, ${cpus().length} cores`;

@@ -1,12 +1,13 @@
 // node bench/scoring.mjs MODEL EVENTS.csv [--kernels auto|plain]
 // Scoring in process: many events at once (`dotProducts`), one at a time by name and text (`score`). One JSON object on
 // stdout; events per second, the median of seven rounds over the same events.
-import { parseArgs } from 'node:util';
+
 import { readFileSync } from 'node:fs';
+import { parseArgs } from 'node:util';
+import { formatAddress } from '../dist/addresses/address.js';
 import { readEventFiles } from '../dist/cli/readInput.js';
 import { loadModel } from '../dist/index.js';
 import { readModel } from '../dist/model/modelFile.js';
-import { formatAddress } from '../dist/addresses/address.js';
 
 const ROUNDS = 7;
 /** Events of one round of `score`. */
@@ -21,7 +22,8 @@ if (positionals.length !== 2) {
   process.exit(2);
 }
 const [modelPath, eventsPath] = positionals;
-const model = values.kernels === 'plain' ? readModel(readFileSync(modelPath), modelPath) : loadModel(modelPath);
+const model =
+  values.kernels === 'plain' ? readModel(readFileSync(modelPath), modelPath) : loadModel(modelPath);
 const { events } = await readEventFiles([eventsPath], { onBadLine: 'error' });
 
 let sink = 0;

@@ -28,7 +28,11 @@ const stop = new AbortController();
 let first;
 let last;
 let cpuBefore;
-const hyperparameters = { ...TUTORIAL, numIpEncoderLayers: Number(values.layers), batchMetricsPublishInterval: 50 };
+const hyperparameters = {
+  ...TUTORIAL,
+  numIpEncoderLayers: Number(values.layers),
+  batchMetricsPublishInterval: 50,
+};
 try {
   await trainModel(events, {
     hyperparameters: { ...hyperparameters, epochs: 1000 },

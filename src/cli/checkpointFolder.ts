@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
 import { readWholeView } from '../files/input.ts';
@@ -16,6 +17,8 @@ export class CheckpointFolder implements CheckpointKeeper {
   readonly #path: string;
   readonly #minutes: number | undefined;
   readonly #tell: (line: string) => void;
+  /** where the training went on; undefined: it began at the beginning */
+  resumedFrom: Place | undefined;
   #checkpoints: Checkpoints | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -33,9 +36,15 @@ export class CheckpointFolder implements CheckpointKeeper {
       // What a killed run was writing.
       for (const name of readdirSync(folder)) {
         const writer = /^\.training\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
-        if (writer && !isRunning(Number(writer))) rmSync(join(folder, name));
+        if (writer && !isAnother(Number(writer))) rmSync(join(folder, name));
       }
     } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'EEXIST' || code === 'ENOTDIR') {
+        throw new InputError(
+          `${folder}: expected a folder for checkpoints, found a file of that name or on the way to it. Name another one with --checkpoint.`,
+        );
+      }
       throw writeFailure(this.#path, error);
     }
   }
@@ -49,8 +58,10 @@ export class CheckpointFolder implements CheckpointKeeper {
     );
     history.push(...kept.history);
     const { epoch, batch } = kept.place;
-    const done = batch === 0 ? `${epoch} epochs` : `${epoch} epochs and ${batch} mini-batches`;
-    this.#tell(`${this.#path}: going on after ${done}`);
+    const done = [counted(epoch, 'epoch')];
+    if (batch > 0) done.push(counted(batch, 'mini-batch', 'mini-batches'));
+    this.#tell(`${this.#path}: going on after ${done.join(' and ')}`);
+    this.resumedFrom = kept.place;
     return kept.place;
   }
 
@@ -81,9 +92,11 @@ export class CheckpointFolder implements CheckpointKeeper {
   }
 }
 
-function isRunning(process_: number): boolean {
+/** Whether another process of this number is running. Its own number may have been the killed one's: in containers it is the same every time. */
+function isAnother(writer: number): boolean {
+  if (writer === process.pid) return false;
   try {
-    process.kill(process_, 0);
+    process.kill(writer, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';

@@ -14,6 +14,7 @@ import { inputName, readWholeFile } from '../files/input.ts';
 import { loadModel } from '../index.ts';
 import { integerOption, numberOption, onBadLineOption } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
+import { tellOfPlainKernels } from './progress.ts';
 import { readRangeList } from './rangeLists.ts';
 import { readEventFiles } from './readInput.ts';
 
@@ -76,6 +77,7 @@ async function evaluate(modelPath: string, flags: EvaluateFlags): Promise<void> 
     const report = open(flags.report);
     const metrics = open(flags.json);
     tell(`reading ${inputName(modelPath)} …`);
+    tellOfPlainKernels();
     const model = loadModel(modelPath);
     const data = await readData(flags);
     if (data.train.count !== model.card.data.events) {

@@ -1,4 +1,5 @@
 import { Presets, SingleBar } from 'cli-progress';
+import { availableKernels } from '../kernels/available.ts';
 
 /** Shows on stderr how far something is. */
 export interface Progress {
@@ -16,6 +17,12 @@ export interface ProgressOptions {
   total: number;
   /** `MB`, `events`, … */
   unit: string;
+}
+
+/** Says so where the WebAssembly kernels are not to be had. */
+export function tellOfPlainKernels(): void {
+  const { reason } = availableKernels();
+  if (reason !== '') process.stderr.write(`note: ${reason}\n`);
 }
 
 /** Nothing is shown for what is over sooner. */

@@ -8,7 +8,7 @@ import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
 import { loadModel } from '../index.ts';
 import { type Model, verdictOf } from '../model/model.ts';
 import { numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
-import { startProgress } from './progress.ts';
+import { startProgress, tellOfPlainKernels } from './progress.ts';
 import { ScoreLines } from './scoreLines.ts';
 
 interface ScoreFlags {
@@ -39,6 +39,7 @@ export function scoreCommand(): Command {
       const onBadLine = onBadLineOption(flags.onBadLine);
       requireDifferentFiles([modelPath, events], [['--out', flags.out]]);
       const onlyFlagged = flags.onlyFlagged === true;
+      tellOfPlainKernels();
       await scoreFile({
         model: loadModel(modelPath),
         events,

@@ -160,12 +160,19 @@ async function trainFiles(options: TrainFiles): Promise<void> {
         progress?.line(
           `epoch ${epoch} of ${epochs}: cross entropy ${crossEntropyNats.toFixed(5)}, accuracy ${accuracy.toFixed(5)}${auc}`,
         );
+        if (crossEntropyNats > DIVERGED_NATS) {
+          progress?.line(
+            `warning: the cross entropy is far above that of a coin (${Math.LN2.toFixed(3)}): the training diverges. Lower --learning-rate.`,
+          );
+        }
       },
     });
     progress?.stop();
     const sizeBytes = saveModel(model, path);
     const seconds = (performance.now() - started) / 1000;
-    const rate = Math.round((events.count * epochs) / seconds);
+    const { epoch, batch } = checkpoint?.resumedFrom ?? { epoch: 0, batch: 0 };
+    const known = epoch * events.count + batch * model.card.hyperparameters.miniBatchSize;
+    const rate = Math.round((events.count * epochs - known) / seconds);
     process.stderr.write(
       `${path}: ${(sizeBytes / 1e6).toFixed(1)} MB, trained in ${seconds.toFixed(1)} s (${counted(rate, 'event')}/s)\n`,
     );
@@ -173,6 +180,9 @@ async function trainFiles(options: TrainFiles): Promise<void> {
     progress?.stop();
   }
 }
+
+/** Ten times the loss of a model that knows nothing, ln 2: no sound training comes near it. */
+const DIVERGED_NATS = 10 * Math.LN2;
 
 /** Vectors of some ten components of size 1 are needed before dot products say anything. */
 const LEAST_MOVE = 1;

@@ -233,7 +233,8 @@ export const plainKernels: Kernels = {
 
   dotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
     for (let i = from; i < to; i++) {
-      out[i] = rowOfB[i] === NO_ROW ? 0 : dotOfFloats(a, rowOfA[i] * dimension, b, rowOfB[i] * dimension, dimension);
+      out[i] =
+        rowOfB[i] === NO_ROW ? 0 : dotOfFloats(a, rowOfA[i] * dimension, b, rowOfB[i] * dimension, dimension);
     }
   },
 };

@@ -10,7 +10,14 @@ import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
 import type { EpochRecord } from './model.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
-import { type Bytes, type Column, type FileKind, pieces, readSections, writeSections } from './sectionFile.ts';
+import {
+  type Bytes,
+  type Column,
+  type FileKind,
+  pieces,
+  readSections,
+  writeSections,
+} from './sectionFile.ts';
 
 const size = z.number().int().nonnegative();
 const cardSchema = z.strictObject({
@@ -139,9 +146,12 @@ export class Checkpoints {
       const moment = numbers(`${table}_moment`);
       const steps = column<Uint32Array>(`${table}_steps`);
       for (const one of rows) {
-        one.vectors.set(vectors.subarray(at, (at += one.vectors.length)));
-        one.moment.set(moment.subarray(row, row + one.moment.length));
-        one.steps.set(steps.subarray(row, (row += one.steps.length)));
+        const count = one.steps.length;
+        one.vectors.set(vectors.subarray(at, at + one.vectors.length));
+        one.moment.set(moment.subarray(row, row + count));
+        one.steps.set(steps.subarray(row, row + count));
+        at += one.vectors.length;
+        row += count;
       }
     }
     const { totals } = this.#training.state;
@@ -170,7 +180,11 @@ export class Checkpoints {
     }
     differs('--seed', card.seed, ours.seed);
     differs('the SHA-256 of the training data', card.data.sha256, ours.data.sha256);
-    differs('the SHA-256 of the validation data', card.validationSha256, ours.validationSha256);
+    differs(
+      'the SHA-256 of the validation data',
+      card.validationSha256 ?? 'none',
+      ours.validationSha256 ?? 'none',
+    );
     differs('the kind of kernels', card.kernels, ours.kernels);
   }
 }

@@ -3,6 +3,8 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { parseAddress } from '../addresses/address.ts';
 import { EventsBuilder } from '../events/events.ts';
+import { availableKernels } from '../kernels/available.ts';
+import { createKernelMemory } from '../kernels/webAssembly.ts';
 import type { Model } from './model.ts';
 import { readModel, writeModel } from './modelFile.ts';
 import { trainModel } from './trainModel.ts';
@@ -40,8 +42,26 @@ export function written(model: Model): Uint8Array {
 
 /** The file of a model with one layer. */
 export const bytes = written(await smallModel(1));
+/** The file of one without. */
+export const flatBytes = written(await smallModel(0));
 
 export const read = (file: Uint8Array) => readModel(file, 'login.model');
+
+const { module, reason } = availableKernels();
+assert.ok(module, reason);
+/** Files that are a little longer have room too. */
+const room = createKernelMemory(module, 0, 1, (memory) => memory.bytes(bytes.length + 8192));
+assert.ok(room);
+
+/** The memory of the WebAssembly kernels that `readShared` reads from. */
+export const { kernelMemory } = room;
+
+/** Reads the file from where `loadModel` puts it. What was read before is overwritten. */
+export function readShared(file: Uint8Array): Model {
+  const { buffer, byteOffset } = room!.arrays;
+  new Uint8Array(buffer, byteOffset, file.length).set(file);
+  return readModel(new DataView(buffer, byteOffset, file.length), 'login.model', kernelMemory);
+}
 
 /** The header as an object, to be changed. */
 export interface Header {

@@ -211,7 +211,8 @@ function readHeader<Card>(
   bytes: Bytes,
   name: string,
 ): { card: Card; sections: Section[]; headerBytes: number } {
-  if (bytes.byteLength === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
+  if (bytes.byteLength === 0)
+    throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
   const start = part(bytes, 0, Math.min(PREAMBLE_BYTES, bytes.byteLength));
   if (new TextEncoder().encode(kind.magic).some((byte, i) => start[i] !== byte)) {
     const gzip = start[0] === 0x1f && start[1] === 0x8b ? ' It is gzip: unpack it first.' : '';

@@ -81,7 +81,9 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
   const words = (length: number) => memory.words(length);
   return {
     sizes: words(8),
-    words: words(Math.max(MAX_VECTOR_DIM, B * 4 * Math.max(blocksOf(shape.random), blocksOf(shape.shuffled)))),
+    words: words(
+      Math.max(MAX_VECTOR_DIM, B * 4 * Math.max(blocksOf(shape.random), blocksOf(shape.shuffled))),
+    ),
     pairs: {
       perPositive: pairsPerPositive(shape),
       entity: words(B),

@@ -162,7 +162,12 @@ export function trainingPairs(
  * Entity vectors start small and random, each from its own numbers, so that a row's start does not depend on how
  * many rows there are; address vectors at zero; layers with He's deviation over their number.
  */
-export function fillStart({ tables, work, batches }: TrainingState, h: Hyperparameters, seed: number, kernels: Kernels): void {
+export function fillStart(
+  { tables, work, batches }: TrainingState,
+  h: Hyperparameters,
+  seed: number,
+  kernels: Kernels,
+): void {
   const D = h.vectorDim;
   const { vectors } = tables.entities;
   const key = [seed >>> 0, Math.floor(seed / 2 ** 32)] as const;
