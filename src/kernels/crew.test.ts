@@ -49,13 +49,17 @@ for (const size of SIZES) {
     assert.equal(crew.board[BOARD.wrong], 0);
   });
 
-  test(`${size} threads: every unit is claimed exactly once between two barriers`, { timeout }, async (context) => {
+  test(`${size} threads: every unit is claimed exactly once between two barriers`, {
+    timeout,
+  }, async (context) => {
     const crew = new Crew(context, 'claim', size);
     assert.deepEqual(await crew.reports(), Array(size).fill('done'));
     assert.equal(crew.board[BOARD.wrong], 0);
   });
 
-  test(`${size} threads: all stop between the same two mini-batches, and go on when told to`, { timeout }, async (context) => {
+  test(`${size} threads: all stop between the same two mini-batches, and go on when told to`, {
+    timeout,
+  }, async (context) => {
     const crew = new Crew(context, 'pause', size);
     const done = () => [...crew.board.subarray(BOARD.batches, BOARD.threads + size)];
     let before = 0;

@@ -30,9 +30,7 @@ interface Scene {
 }
 
 function sceneOf(count: number, addressOf: (i: number) => number[]): Scene {
-  const addresses = Uint32Array.from(
-    Array.from({ length: count }, (_, i) => addressOf(i)).flatMap((words) => words),
-  );
+  const addresses = Uint32Array.from(Array.from({ length: count }, (_, i) => addressOf(i)).flat());
   const table = PrefixTable.build(addresses);
   return {
     table,
@@ -78,7 +76,14 @@ const orderOf = ({ data }: Scene, epoch: number, seed = 1) =>
   new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
 
 /** A batch of the places [from, to) of an epoch. */
-function madeBatch(scene: Scene, shape: BatchShape, from: number, to: number, epoch = 0, seed = 1): MiniBatch {
+function madeBatch(
+  scene: Scene,
+  shape: BatchShape,
+  from: number,
+  to: number,
+  epoch = 0,
+  seed = 1,
+): MiniBatch {
   const batch = allocateMiniBatch(shape, separateBuffers);
   new BatchMaker(shape, scene.data, scene.table, seed, plainKernels).make(
     batch,
@@ -123,7 +128,15 @@ const made = fc
   .map(([scene, shape, at, epoch, seed]) => {
     const from = at % scene.data.count;
     const to = Math.min(scene.data.count, from + shape.size);
-    return { scene, shape, from, B: to - from, epoch, seed, batch: madeBatch(scene, shape, from, to, epoch, seed) };
+    return {
+      scene,
+      shape,
+      from,
+      B: to - from,
+      epoch,
+      seed,
+      batch: madeBatch(scene, shape, from, to, epoch, seed),
+    };
   });
 
 test('a pair joins an event, in the order of the epoch, with its own address, random ones, or those of others of the batch', () => {
@@ -143,7 +156,9 @@ test('a pair joins an event, in the order of the epoch, with its own address, ra
               : row < table.ipv4Rows === (data.isIpv6[events[b]] === 0);
           assert.ok(isFamily);
         }
-        const others = events.filter((_, other) => other !== b || B === 1).map((event) => data.deepest[event]);
+        const others = events
+          .filter((_, other) => other !== b || B === 1)
+          .map((event) => data.deepest[event]);
         for (const row of rows.slice(1 + shape.random)) assert.ok(others.includes(row));
       }
     }),
@@ -256,7 +271,13 @@ test('random addresses are drawn anew for every place, epoch and seed', () => {
   const draw = (from: number, epoch: number, seed: number) => {
     const batch = allocateMiniBatch(shape, separateBuffers);
     // The order of another epoch: the same events at the same places.
-    new BatchMaker(shape, WIDE.data, WIDE.table, seed, plainKernels).make(batch, orderOf(WIDE, 0), from, from + 20, epoch);
+    new BatchMaker(shape, WIDE.data, WIDE.table, seed, plainKernels).make(
+      batch,
+      orderOf(WIDE, 0),
+      from,
+      from + 20,
+      epoch,
+    );
     return rowsOfPairs(batch).map((rows) => rows.slice(1));
   };
   const own = draw(0, 0, 1);
@@ -330,7 +351,12 @@ test('every other record of the batch is equally likely as a shuffled pair', () 
   // Each event is a network of its own, so that a row tells the record.
   const scene = sceneOf(2 * B, (i) => [0, 0, 0xffff, (10 + (i % B)) * 2 ** 24]);
   const own = { ...scene.data, count: B };
-  const batch = madeBatch({ ...scene, data: own }, { size: B, random: 0, shuffled: S, hasLayers: false }, 0, B);
+  const batch = madeBatch(
+    { ...scene, data: own },
+    { size: B, random: 0, shuffled: S, hasLayers: false },
+    0,
+    B,
+  );
   const pairs = rowsOfPairs(batch);
   const ahead = new Array(B).fill(0);
   for (const [b, [, ...drawn]] of pairs.entries()) {

@@ -41,7 +41,10 @@ for (const { name, kernels } of KERNELS) {
           assert.ok(Math.abs(out[i] - value) <= error, `${i}: expected ${value} ± ${error}, got ${out[i]}`);
           if (i % 50 === 0) assert.equal(network.dotProduct(i % 20, addresses, i), out[i]);
         }
-        assert.equal(out.subarray(0, count).some((x) => x !== 0), events > 1);
+        assert.equal(
+          out.subarray(0, count).some((x) => x !== 0),
+          events > 1,
+        );
       }
     });
   }
@@ -64,19 +67,18 @@ test('a network tells the families that training saw', () => {
 
 test('adding up chains gives each row the sum of its own vector and of all above it', () => {
   fc.assert(
-    fc.property(
-      fc.array(fc.tuple(fc.integer({ min: -50, max: 50 }), fc.nat()), { minLength: 1 }),
-      (list) => {
-        // Whole numbers, so that every order of adding gives the same. A row without one above it is a root.
-        const parents = Uint32Array.from(list, ([, k], row) => (k % (row + 1) === row ? NO_ROW : k % (row + 1)));
-        const vectors = Float32Array.from(list.flatMap(([x]) => [x, 2 * x]));
-        addUpChains(vectors, 2, parents);
-        for (const row of list.keys()) {
-          let sum = 0;
-          for (let above = row; above !== NO_ROW; above = parents[above]) sum += list[above][0];
-          assert.deepEqual([...vectors.subarray(row * 2, row * 2 + 2)], [sum, 2 * sum]);
-        }
-      },
-    ),
+    fc.property(fc.array(fc.tuple(fc.integer({ min: -50, max: 50 }), fc.nat()), { minLength: 1 }), (list) => {
+      // Whole numbers, so that every order of adding gives the same. A row without one above it is a root.
+      const parents = Uint32Array.from(list, ([, k], row) =>
+        k % (row + 1) === row ? NO_ROW : k % (row + 1),
+      );
+      const vectors = Float32Array.from(list.flatMap(([x]) => [x, 2 * x]));
+      addUpChains(vectors, 2, parents);
+      for (const row of list.keys()) {
+        let sum = 0;
+        for (let above = row; above !== NO_ROW; above = parents[above]) sum += list[above][0];
+        assert.deepEqual([...vectors.subarray(row * 2, row * 2 + 2)], [sum, 2 * sum]);
+      }
+    }),
   );
 });

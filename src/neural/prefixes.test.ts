@@ -162,7 +162,8 @@ test('depths, and what neighbours in a sorted list share, are those of the chain
           (chain, i) => chain.filter((row) => chains[i + 1]?.includes(row)).length,
         );
         assert.deepEqual([...shared], [...sharedWithNext, 99]);
-        for (const [i, row] of [...list.subarray(0, count)].entries()) assert.equal(table.depth(row), depth[i]);
+        for (const [i, row] of [...list.subarray(0, count)].entries())
+          assert.equal(table.depth(row), depth[i]);
       },
     ),
     { numRuns: 300 },
@@ -191,15 +192,20 @@ test('groups of IPv4 addresses find what each finds by itself', () => {
 
 test('findIpv4 and find give the deepest row that holds the address', () => {
   fc.assert(
-    fc.property(fc.array(address, { maxLength: 30 }), address, fc.nat({ max: 2 ** 32 - 1 }), (events, other, word) => {
-      const table = PrefixTable.build(columns(events));
-      for (const x of [...events, other, Uint32Array.of(0, 0, 0xffff, word)]) {
-        const holding = [...Array(table.rows.count).keys()].filter((row) => holds(table, row, x));
-        const deepest = holding.at(-1) ?? NO_ROW;
-        assert.equal(table.find(x), deepest);
-        if (isIpv4(x)) assert.equal(table.findIpv4(x[3]), deepest);
-      }
-    }),
+    fc.property(
+      fc.array(address, { maxLength: 30 }),
+      address,
+      fc.nat({ max: 2 ** 32 - 1 }),
+      (events, other, word) => {
+        const table = PrefixTable.build(columns(events));
+        for (const x of [...events, other, Uint32Array.of(0, 0, 0xffff, word)]) {
+          const holding = [...Array(table.rows.count).keys()].filter((row) => holds(table, row, x));
+          const deepest = holding.at(-1) ?? NO_ROW;
+          assert.equal(table.find(x), deepest);
+          if (isIpv4(x)) assert.equal(table.findIpv4(x[3]), deepest);
+        }
+      },
+    ),
     { numRuns: 300 },
   );
 });

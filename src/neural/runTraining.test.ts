@@ -65,13 +65,17 @@ const ENDED = -1;
 
 for (const kind of KERNELS) {
   for (const layers of [0, 2]) {
-    test(`${kind.name}, ${layers} layers: 1, 2, 3 and 5 threads learn the same, bit for bit, and tell the same`, { timeout }, async () => {
+    test(`${kind.name}, ${layers} layers: 1, 2, 3 and 5 threads learn the same, bit for bit, and tell the same`, {
+      timeout,
+    }, async () => {
       const expected = outcomeHere(start(layers, kind));
       for (const threads of [1, 2, 3, 5])
         assert.deepEqual(await outcome(start(layers, kind, threads)), expected);
     });
 
-    test(`${kind.name}, ${layers} layers: a training taken up in the middle of an epoch ends as one that was not stopped`, { timeout }, async () => {
+    test(`${kind.name}, ${layers} layers: a training taken up in the middle of an epoch ends as one that was not stopped`, {
+      timeout,
+    }, async () => {
       const expected = await outcome(start(layers, kind));
       const first = start(layers, kind);
       const second = start(layers, kind, 2);
@@ -122,7 +126,9 @@ test('epochs without any mini-batch left are told, too', { timeout }, async () =
   );
 });
 
-test('progress is told at every metrics interval, in order, and each epoch at its end', { timeout }, async () => {
+test('progress is told at every metrics interval, in order, and each epoch at its end', {
+  timeout,
+}, async () => {
   const h = { ...hyperparameters(0), miniBatchSize: 80, batchMetricsPublishInterval: 4 };
   const batches = 19;
   const told: [string, number, number][] = [];
@@ -143,7 +149,11 @@ test('progress is told at every metrics interval, in order, and each epoch at it
     ],
   );
   const due = [0, 1].flatMap((epoch) => [4, 8, 12, 16].map((batches) => ['progress', epoch, batches]));
-  for (const one of due) assert.ok(told.some((other) => other.join() === one.join()), one.join());
+  for (const one of due)
+    assert.ok(
+      told.some((other) => other.join() === one.join()),
+      one.join(),
+    );
 });
 
 test('while a pause or the end of an epoch is told, nothing changes', { timeout }, async () => {
@@ -264,7 +274,9 @@ test('a loss that is no longer a number stops all threads with advice', { timeou
   }
 });
 
-test('a signal ends the training with its reason, before its start and in its middle', { timeout }, async (context) => {
+test('a signal ends the training with its reason, before its start and in its middle', {
+  timeout,
+}, async (context) => {
   const workers = startedWorkers(context);
   const reason = new Error('enough');
   await assert.rejects(runTraining(start(0), START, { signal: AbortSignal.abort(reason) }), reason);

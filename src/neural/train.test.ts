@@ -5,7 +5,7 @@ import { separateBuffers } from '../kernels/memory.ts';
 import { pairsPerPositive, SIZES } from './miniBatch.ts';
 import { Training } from './train.ts';
 import { DoublesTraining, Reference } from './trainingReference.ts';
-import { complete, copyOf, KERNELS, rowsOf, someEvents, trainToEnd, trained } from './trainingSamples.ts';
+import { complete, copyOf, KERNELS, rowsOf, someEvents, trained, trainToEnd } from './trainingSamples.ts';
 import { TOTALS } from './trainingState.ts';
 
 /** Roundings of f32 and f64 move a number by at most this share of it. */
@@ -103,7 +103,8 @@ for (const layers of [0, 1, 2]) {
           // to the largest. What it adds hardly grows in later steps: f64 shows 1e-15 after all of them.
           const largest = Math.max(1, ...expected.flatMap((table) => [...table].map(Math.abs)));
           const error = steps * (pairs + h.vectorDim + 8) * unit * largest;
-          for (const [t, { vectors }] of rowsOf(tables).entries()) assertClose(vectors, expected[t], error, t);
+          for (const [t, { vectors }] of rowsOf(tables).entries())
+            assertClose(vectors, expected[t], error, t);
           // A loss differs no more than its dot product, a sum of D products.
           const lossError = pairs * 2 * h.vectorDim * largest * error;
           const ofBatch = crossEntropyNats * samples - before;

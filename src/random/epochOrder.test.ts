@@ -84,7 +84,8 @@ for (const count of [16, 17, 33, 100]) {
         if (place > 0) ahead[(number - numbers[place - 1] + count - 1) % count]++;
       }
     }
-    for (const [place, counts] of atPlace.entries()) assertUniform(counts, orders, `numbers at place ${place}`);
+    for (const [place, counts] of atPlace.entries())
+      assertUniform(counts, orders, `numbers at place ${place}`);
     assertUniform(ahead, orders * (count - 1), 'steps to the neighbour');
   });
 }

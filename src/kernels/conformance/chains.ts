@@ -193,18 +193,7 @@ export function updateChains(trial: Trial): void {
   const coefficients = data.floats(update.coefficients, gradientSize);
   const vectors = data.floats(update.vectors * D);
   wholeAndParts(kernels, chunksOf(terms), [...arraysOf(rows), partials], (kernels, from, to) =>
-    kernels.updateChains(
-      rows,
-      D,
-      forest.parents,
-      terms,
-      coefficients,
-      vectors,
-      step,
-      partials,
-      from,
-      to,
-    ),
+    kernels.updateChains(rows, D, forest.parents, terms, coefficients, vectors, step, partials, from, to),
   );
   const product = (term: number, d: number) =>
     coefficients[terms.coefficient[term]] * vectors[terms.vector[term] * D + d];

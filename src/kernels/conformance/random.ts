@@ -19,7 +19,15 @@ export function randomWords({ kernels, data, shape: { B, R }, round }: Trial): v
   const blocks = R + 1;
   const out = data.wordsOutput(B * blocks * 4);
   wholeAndParts(kernels, B, [out], (kernels, from, to) =>
-    kernels.randomWords(first + from, purpose, epoch, seed, blocks, out.subarray(from * blocks * 4), to - from),
+    kernels.randomWords(
+      first + from,
+      purpose,
+      epoch,
+      seed,
+      blocks,
+      out.subarray(from * blocks * 4),
+      to - from,
+    ),
   );
   const block = new Uint32Array(4);
   for (const i of indices(B)) {

@@ -5,7 +5,20 @@ import { assertClose, type BoundedSum, sumOf, TINY, U } from './bounds.ts';
 import { type Data, indices, type Trial, wholeAndParts } from './data.ts';
 
 /** Numbers of steps at which something changes: the first, FULL_STEPS, and where the correction of the moment ends. */
-const STEPS = [0, 1, FULL_STEPS - 2, FULL_STEPS - 1, FULL_STEPS, 100, 2000, 17_317, 17_318, 17_319, 17_320, 1e6];
+const STEPS = [
+  0,
+  1,
+  FULL_STEPS - 2,
+  FULL_STEPS - 1,
+  FULL_STEPS,
+  100,
+  2000,
+  17_317,
+  17_318,
+  17_319,
+  17_320,
+  1e6,
+];
 
 /** What a round asks of the optimiser: with weight decay, without, and gradients about as large as MOMENT_EPSILON. */
 export function someStep({ round, shape: { B } }: Trial): { step: Step; gradientSize: number } {
