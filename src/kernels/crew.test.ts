@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { counted } from '../errors.ts';
 import { abortCrew, askForPause, CrewAborted, CrewMember, createControl, resumeCrew } from './crew.ts';
 import { BOARD, type DrillOrders, type DrillReport } from './crewDrill.ts';
 
@@ -43,13 +44,15 @@ class Crew {
 }
 
 for (const size of SIZES) {
-  test(`${size} threads: what each did before a barrier is there behind it`, { timeout }, async (context) => {
+  test(`${counted(size, 'thread')}: what each did before a barrier is there behind it`, {
+    timeout,
+  }, async (context) => {
     const crew = new Crew(context, 'barrier', size);
     assert.deepEqual(await crew.reports(), Array(size).fill('done'));
     assert.equal(crew.board[BOARD.wrong], 0);
   });
 
-  test(`${size} threads: every unit is claimed exactly once between two barriers`, {
+  test(`${counted(size, 'thread')}: every unit is claimed exactly once between two barriers`, {
     timeout,
   }, async (context) => {
     const crew = new Crew(context, 'claim', size);
@@ -57,7 +60,7 @@ for (const size of SIZES) {
     assert.equal(crew.board[BOARD.wrong], 0);
   });
 
-  test(`${size} threads: all stop between the same two mini-batches, and go on when told to`, {
+  test(`${counted(size, 'thread')}: all stop between the same two mini-batches, and go on when told to`, {
     timeout,
   }, async (context) => {
     const crew = new Crew(context, 'pause', size);
