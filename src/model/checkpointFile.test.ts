@@ -8,9 +8,11 @@ import { availableKernels } from '../kernels/available.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import type { Place } from '../neural/runTraining.ts';
 import { type EpochProgress, progressOf, Training } from '../neural/train.ts';
+import { version } from '../version.ts';
 import { Checkpoints } from './checkpointFile.ts';
 import type { EpochRecord } from './model.ts';
-import { headerLength, headerOf, sealed, withHeader } from './sampleModelFile.ts';
+import { headerLength, headerOf, sealed, withHeader, written } from './sampleModelFile.ts';
+import { type CheckpointKeeper, trainModel } from './trainModel.ts';
 
 const address = (i: number) => (i % 5 === 0 ? `2001:db8:${i % 3}::${i}` : `10.${i % 4}.${i % 7}.${i}`);
 const someEvents = (count: number) =>
@@ -38,7 +40,11 @@ function start({ events = EVENTS, hyperparameters, seed = 3, kernels, validation
 }
 type Started = ReturnType<typeof start>;
 
-function save({ checkpoints }: Started, place: Place, history: EpochRecord[]): Uint8Array {
+function save(
+  { checkpoints }: Pick<Started, 'checkpoints'>,
+  place: Place,
+  history: EpochRecord[],
+): Uint8Array {
   const parts: Uint8Array[] = [];
   checkpoints.write(place, history, (bytes) => parts.push(bytes.slice()));
   return new Uint8Array(Buffer.concat(parts));
@@ -101,6 +107,65 @@ for (const kernels of ['auto', 'plain'] as const) {
       }
     });
   }
+}
+
+/** Keeps a checkpoint of every mini-batch; starts from one. */
+class EveryBatch implements CheckpointKeeper {
+  readonly files: Uint8Array[] = [];
+  readonly #from: Uint8Array | undefined;
+  #checkpoints: Checkpoints | undefined;
+  #pause = () => {};
+
+  constructor(from?: Uint8Array) {
+    this.#from = from;
+  }
+
+  restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
+    this.#checkpoints = new Checkpoints(training, validation);
+    if (!this.#from) return undefined;
+    const kept = this.#checkpoints.restore(this.#from, 'c');
+    history.push(...kept.history);
+    return kept.place;
+  }
+
+  start(pause: () => void): void {
+    this.#pause = pause;
+    pause();
+  }
+
+  save(place: Place, history: EpochRecord[]): void {
+    this.files.push(save({ checkpoints: this.#checkpoints! }, place, history));
+    // The threads go on first.
+    setImmediate(this.#pause);
+  }
+
+  stop(): void {
+    this.#pause = () => {};
+  }
+}
+
+for (const numIpEncoderLayers of [0, 1]) {
+  test(`threads that stop for a checkpoint, and others that go on from it, make the same model (${numIpEncoderLayers} layers)`, async () => {
+    const options = {
+      hyperparameters: { ...BASE, miniBatchSize: 5, numIpEncoderLayers },
+      validation: OTHER_EVENTS,
+    };
+    const expected = written(await trainModel(EVENTS, { ...options, threads: 1 }));
+    const keeper = new EveryBatch();
+    assert.deepEqual(
+      written(await trainModel(EVENTS, { ...options, threads: 2, checkpoint: keeper })),
+      expected,
+    );
+    const places = keeper.files.map((file) => headerOf(file).card.place as Place);
+    assert.deepEqual(places.at(-1), { epoch: 3, batch: 0 });
+    const amid = keeper.files.filter((_, i) => places[i].batch > 0);
+    assert.ok(amid.length >= 5, `${amid.length} checkpoints amid epochs`);
+    for (const [i, threads] of [3, 1, 2].entries()) {
+      const from = amid[Math.floor((amid.length * (2 * i + 1)) / 6)];
+      const model = await trainModel(EVENTS, { ...options, threads, checkpoint: new EveryBatch(from) });
+      assert.deepEqual(written(model), expected);
+    }
+  });
 }
 
 /** A checkpoint in the middle of the second epoch. */
@@ -184,7 +249,7 @@ test('refuses the checkpoint of another version of ip-insights', () => {
   header.card.madeBy = '0.0.9';
   assert.throws(() => restore(withHeader(bytes, header)), {
     name: 'InputError',
-    message: `c: is of another training: the version of ip-insights was 0.0.9, is now 0.1.0. ${SAME}`,
+    message: `c: is of another training: the version of ip-insights was 0.0.9, is now ${version}. ${SAME}`,
   });
 });
 
