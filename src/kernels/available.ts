@@ -1,15 +1,16 @@
 import { fileURLToPath } from 'node:url';
 import { readWholeFile } from '../files/input.ts';
+import type { KernelModule } from './webAssembly.ts';
 
 /** Which kernels can serve here. */
 export interface AvailableKernels {
   /** of the WebAssembly kernels; undefined: the plain ones serve */
-  module: WebAssembly.Module | undefined;
+  module: KernelModule | undefined;
   /** why the plain ones serve, a sentence; empty where WebAssembly does */
   reason: string;
 }
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: KernelModule | undefined;
 
 /**
  * The WebAssembly kernels where the engine has vectors (SIMD) and shared memory, else the plain ones, many times slower.

@@ -45,10 +45,13 @@ const CORRECTED_STEPS = 17_320;
 /** Scratch memory of one thread's kernels, in floats. */
 const scratchLength = (dimension: number) => (MAX_CHAIN + 1) * (2 * dimension + 5) + 64 * MAX_CHAIN;
 
+/** A compiled WebAssembly module; without its name, which only browsers' types know. */
+export type KernelModule = object;
+
 /** What threads need to have the same kernels on the same memory. Can be posted to a worker. */
 export interface KernelMemory {
-  module: WebAssembly.Module;
-  memory: WebAssembly.Memory;
+  module: KernelModule;
+  memory: { readonly buffer: SharedArrayBuffer };
   /** of the rows that learn */
   dimension: number;
   /** 1 / (1 − 0.999^t) */
@@ -70,7 +73,7 @@ export const SCORING_BLOCK = 4096;
  * @throws RangeError where the machine does not give the memory
  */
 export function createKernelMemory<T>(
-  module: WebAssembly.Module,
+  module: KernelModule,
   dimension: number,
   threads: number,
   layout: (memory: Memory) => T,
@@ -119,7 +122,8 @@ const stepAt = ({ learningRate, weightDecay, gradientScale }: Step) =>
  */
 export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): Kernels {
   const { module, memory, dimension: ownDimension, correction, scratch } = kernelMemory;
-  const wasm = new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Exports;
+  const wasm = new WebAssembly.Instance(module as WebAssembly.Module, { env: { memory } })
+    .exports as unknown as Exports;
   wasm.setUp(at(scratch[thread]), ownDimension, at(correction), CORRECTED_STEPS);
   return {
     name: 'WebAssembly',

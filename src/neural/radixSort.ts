@@ -2,17 +2,14 @@
 const DIGIT_BITS = 11;
 const DIGITS = 2 ** DIGIT_BITS;
 
-/** Sorts by 32-bit keys, equal ones in the order in which they came; its arrays are used again and again. */
+/** Sorts by 32-bit keys, equal ones in the order in which they came; its own arrays are used again and again. */
 export class RadixSort {
-  /** room for keys, for a caller that has no array of them */
-  readonly keys: Uint32Array;
   #order: Uint32Array;
   #next: Uint32Array;
   readonly #places = new Uint32Array(DIGITS);
 
   /** @param capacity keys of one call at most */
   constructor(capacity: number) {
-    this.keys = new Uint32Array(capacity);
     this.#order = new Uint32Array(capacity);
     this.#next = new Uint32Array(capacity);
   }

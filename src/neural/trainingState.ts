@@ -57,6 +57,7 @@ interface WorkArrays {
   /** with layers: gradients of activations, of two neighbouring layers in turns */
   dActivations: Floats[]; // 2 of (A, D)
   dLayer: Floats; // (D + 1, D)
+  /** with layers */
   dEntity: Floats; // (B, D)
   error: Floats; // (B, K)
   /** of each positive with layers, of each chunk of terms without */
@@ -118,7 +119,7 @@ export function layOutTraining(
       activations: times(L + 1, () => memory.floats(A * D)),
       dActivations: times(L > 0 ? 2 : 0, () => memory.floats(A * D)),
       dLayer: memory.floats(L > 0 ? (D + 1) * D : 0),
-      dEntity: memory.floats(B * D),
+      dEntity: memory.floats(L > 0 ? B * D : 0),
       error: memory.floats(B * pairsPerPositive(shape)),
       lossNats: memory.doubles(L > 0 ? B : chunkCapacity(shape)),
       correct: memory.words(L > 0 ? B : chunkCapacity(shape)),

@@ -267,7 +267,8 @@ export class TrainingThread {
 
   /** Address rows of several chunks, and the entity rows: these only now, as the gradients above needed them as they were. */
   #updateRest(batch: MiniBatch, step: Step): void {
-    const { hyperparameters, tables, work } = this.#state;
+    const { hyperparameters, tables, work, shape } = this.#state;
+    const { hasLayers } = shape;
     const member = this.#member;
     const kernels = this.#kernels;
     const D = hyperparameters.vectorDim;
@@ -282,8 +283,12 @@ export class TrainingThread {
       if (to <= S) continue;
       const [first, last] = [Math.max(0, from - S), to - S];
       const { positivesOf, pairs } = batch;
-      const top = work.activations[tables.layers.length];
-      kernels.updateEntities(work.entities, D, positivesOf, pairs, top, work.error, step, first, last);
+      if (hasLayers) {
+        kernels.updateRows(work.entities, D, positivesOf, work.dEntity, step, first, last);
+      } else {
+        const [encoded] = work.activations;
+        kernels.updateEntities(work.entities, D, positivesOf, pairs, encoded, work.error, step, first, last);
+      }
       this.#copier.scatterRows(work.entities, D, batch.entityRows, tables.entities, first, last);
     }
     if (member.index === 0) member.decidePause();
