@@ -14,6 +14,7 @@ import argparse
 import math
 import os
 import platform
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -52,8 +53,9 @@ options = read_options()
 # Read once, when the libraries are loaded.
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[variable] = str(options.threads)
-# How long threads of OpenMP wait awake for each other. GCC's own 300,000 rounds are no faster (187,000 and 185,000
-# positives/s with 2 threads), but let any other work on the machine slow them down sixfold (6,700 instead of 39,000).
+# How long threads of OpenMP wait awake for each other. With GCC's own 300,000 rounds two threads are 1, 7 and 7 % faster
+# (three pairs of runs), but beside one busy process they fell to 6,700 positives/s, with 100,000 rounds to 39,000.
+# On a machine that does nothing else, set the variable to 300000.
 os.environ.setdefault("GOMP_SPINCOUNT", "100000")
 
 import numpy as np  # noqa: E402
@@ -113,7 +115,9 @@ def main():
                     counted += batch.size
                 done += 1
         if not math.isfinite(float(loss)):
-            raise InputError(f"batch {done}: loss is {float(loss)}. Lower --learning-rate (now {options.learning_rate}).")
+            raise InputError(
+                f"batch {done}: loss is {float(loss)}. Lower --learning-rate (now {options.learning_rate})."
+            )
         if quality is not None and done in marks:
             with evaluating:
                 figures = quality.measure(
@@ -169,7 +173,7 @@ def loaded_blas():
     """The BLAS library in use, which Debian lets the system choose; None where it cannot be told."""
     try:
         with open("/proc/self/maps", encoding="utf-8") as maps:
-            paths = {line.split()[-1] for line in maps if "libopenblas" in line or "libblas" in line or "libmkl" in line}
+            paths = {line.split()[-1] for line in maps if re.search("lib(openblas|blas|mkl)", line)}
     except OSError:
         return None
     # Debian's folder says which threads a library uses, its name does not.

@@ -152,7 +152,7 @@ class DrawnBatches:
 
 
 class StoredBatches:
-    """Mini-batches that another implementation has drawn, so that both do the same work; the folder's layout is in README.md."""
+    """Mini-batches that another implementation has drawn, so that both do the same work; README.md has the layout."""
 
     def __init__(self, folder):
         meta_path = os.path.join(folder, "meta.json")
@@ -163,7 +163,9 @@ class StoredBatches:
                 raise InputError(f"{meta_path}: expected JSON: {error}.") from None
         missing = [key for key in ("B", "R", "S", "D", "numEntityVectors", "batches") if key not in meta]
         if missing:
-            raise InputError(f"{meta_path}: expected B, R, S, D, numEntityVectors and batches, {missing[0]} is missing.")
+            raise InputError(
+                f"{meta_path}: expected B, R, S, D, numEntityVectors and batches, {missing[0]} is missing."
+            )
         self.batch_size, R, S, self.count = meta["B"], meta["R"], meta["S"], meta["batches"]
         self.dimension = meta["D"]
         self.entity_rows = meta["numEntityVectors"]
@@ -216,7 +218,7 @@ class Quality:
 
 
 def false_positive_rate(honest, attacks, true_positive_rate):
-    """Share of honest events flagged by the highest threshold that catches that share of the attacks; both ascending."""
+    """Share of honest events flagged by the highest threshold that catches that share of attacks; both ascending."""
     # Rounding must not ask for one attack more: .07 * 100 is 7.000000000000001.
     caught = max(1, int(np.ceil(true_positive_rate * len(attacks) * (1 - 1e-12))))
     threshold = attacks[-caught]

@@ -1,0 +1,84 @@
+// node bench/timeToQuality.mjs TRAIN.csv HONEST.csv ATTACKS.csv [--threads 2] [--until-fpr 0.04]
+// Seconds of training at the settings of AWS's tutorial until the false-positive rate at TPR .99 is low enough, judged
+// after every epoch on rows that the peers are judged on too (qualityData.mjs). Neither reading nor judging counts. One
+// JSON object on stdout.
+import { parseArgs } from 'node:util';
+import { readEventFiles } from '../dist/cli/readInput.js';
+import { hashModulo } from '../dist/events/entityHash.js';
+import { trainModel } from '../dist/model/trainModel.js';
+import { TrainingScores } from '../dist/neural/trainingScores.js';
+import { TUTORIAL } from './tutorial.mjs';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { threads: { type: 'string', default: '2' }, 'until-fpr': { type: 'string', default: '0.04' } },
+});
+if (positionals.length !== 3) {
+  console.error('timeToQuality.mjs: expected CSV files of training events, honest events and attacks.');
+  process.exit(2);
+}
+const [train, honest, attacks] = await Promise.all(
+  positionals.map(async (path) => (await readEventFiles([path], { onBadLine: 'error' })).events),
+);
+
+/** FPR at the highest threshold that catches 99 % of the attacks. */
+function falsePositiveRate(scores) {
+  const anomalies = Float64Array.from(scores, (dotProduct) => -dotProduct);
+  const caught = anomalies.slice(honest.count).sort();
+  const threshold = caught[Math.floor(0.01 * attacks.count)];
+  return anomalies.subarray(0, honest.count).filter((anomaly) => anomaly >= threshold).length / honest.count;
+}
+
+const limit = Number(values['until-fpr']);
+const overTime = [];
+const reached = new AbortController();
+let scores;
+let started;
+let judging = 0;
+// The hooks of a checkpoint are called where nothing changes.
+const judge = {
+  restore(training) {
+    const { prefixes } = training;
+    const both = [honest, attacks];
+    const entityRows = both.flatMap(({ count, entities, entity }) =>
+      Array.from({ length: count }, (_, i) =>
+        hashModulo(...entities.hashOf(entity[i]), TUTORIAL.numEntityVectors),
+      ),
+    );
+    const networkRows = both.flatMap(({ count, addresses }) =>
+      Array.from({ length: count }, (_, i) => prefixes.find(addresses, i)),
+    );
+    scores = new TrainingScores(training, Uint32Array.from(entityRows), Uint32Array.from(networkRows));
+    started = performance.now();
+    return undefined;
+  },
+  start() {},
+  save({ epoch }) {
+    const began = performance.now();
+    const seconds = (began - started) / 1000 - judging;
+    const fpr = falsePositiveRate(scores.dotProducts());
+    overTime.push({ epoch, seconds, falsePositiveRate: fpr });
+    judging += (performance.now() - began) / 1000;
+    if (fpr <= limit) reached.abort('reached');
+  },
+  stop() {},
+};
+try {
+  await trainModel(train, {
+    hyperparameters: TUTORIAL,
+    threads: Number(values.threads),
+    checkpoint: judge,
+    signal: reached.signal,
+  });
+} catch (error) {
+  if (error !== 'reached') throw error;
+}
+const last = overTime.at(-1);
+console.log(
+  JSON.stringify({
+    name: 'ip-insights',
+    threads: Number(values.threads),
+    secondsToQuality: last.falsePositiveRate <= limit ? last.seconds : null,
+    overTime,
+  }),
+);
