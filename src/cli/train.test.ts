@@ -19,7 +19,6 @@ import { fileURLToPath } from 'node:url';
 import { headerOf, withHeader } from '../model/sampleModelFile.ts';
 import { RandomStream } from '../random/philox.ts';
 import { version } from '../version.ts';
-import { CheckpointFolder } from './checkpointFolder.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'train-'));
@@ -193,19 +192,23 @@ for (const [signal, code] of [
 const KILLED: { name: string; flags: string[]; checkpoint: string[]; threads: string[] }[] = [
   {
     name: 'after every epoch, the same number of threads',
-    flags: ['--epochs', '4'],
+    flags: ['--epochs', '6'],
     checkpoint: [],
     threads: ['2'],
   },
   {
     name: 'every 0.6 s too, validation data, other numbers of threads',
-    flags: ['--epochs', '4', '--random-negative-sampling-rate', '5', '--validation', 'later.csv'],
+    flags: ['--epochs', '6', '--random-negative-sampling-rate', '5', '--validation', 'later.csv'],
     checkpoint: ['--checkpoint-minutes', '0.01'],
     threads: ['1', '3', '2'],
   },
   {
-    name: 'every 0.6 s too, two layers, other numbers of threads',
-    flags: ['--epochs', '4', '--num-ip-encoder-layers', '2'],
+    // Epochs that take longer than that, so that the first checkpoint is one in their middle.
+    name: 'every 0.6 s too, six layers, other numbers of threads',
+    flags: [
+      ...['--epochs', '2', '--num-ip-encoder-layers', '6', '--vector-dim', '128'],
+      ...['--random-negative-sampling-rate', '10'],
+    ],
     checkpoint: ['--checkpoint-minutes', '0.01'],
     threads: ['3', '1'],
   },
@@ -218,37 +221,49 @@ for (const [i, { name, flags, checkpoint, threads }] of KILLED.entries()) {
     const started = performance.now();
     const { status, stderr, said } = await train(...options, '--threads', '2', '--model', whole);
     assert.equal(status, 0, stderr);
+    const wholeMilliseconds = performance.now() - started;
     const epochMilliseconds = (Number(/trained in (.*) s /.exec(said)![1]) * 1000) / Number(flags[1]);
 
     const signals = ['SIGKILL', 'SIGKILL', 'SIGINT', 'SIGKILL', 'SIGTERM'] as const;
-    const moments: string[] = [];
-    for (let run = 0; ; run++) {
-      assert.ok(run < 40, `never got to the end: ${moments.join(', ')}`);
+    const killed: string[] = [];
+    // A quick machine may come to the end between two kills: then once more from the beginning.
+    for (let run = 0, finished = 0; killed.length < 3 || finished === 0; run++) {
+      assert.ok(run < 60, `never got to the end: ${killed.join(', ')}`);
       const child = start(
         ...[...options, ...checkpoint, '--checkpoint', kept],
         ...['--threads', threads[run % threads.length], '--model', model],
       );
       const outcome = outcomeOf(child);
       const signal = signals[run % signals.length];
+      const isAnywhere = run % 3 === 2;
+      // Anywhere, or some time after the first checkpoint of this start, so that there is progress.
+      const milliseconds = Math.random() * (isAnywhere ? wholeMilliseconds : 1.2 * epochMilliseconds);
       const killer = new AbortController();
       const kill = async () => {
-        // At first anywhere, then some time after each start's first checkpoint, so that there is progress.
-        if (run > 0) await heard(child, /MB written/);
-        await delay(Math.random() * (run > 0 ? 1.2 * epochMilliseconds : 1000), undefined, killer);
-        moments.push(`${signal} after ${Math.round(performance.now() - started)} ms`);
+        if (!isAnywhere) await heard(child, /MB written/);
+        await delay(milliseconds, undefined, killer);
         child.kill(signal);
       };
       kill().catch(() => {});
       const ended = await outcome;
       killer.abort();
-      if (ended.status === 0) break;
-      const codes = { SIGKILL: null, SIGINT: 130, SIGTERM: 143 };
-      assert.equal(ended.status, codes[signal], ended.stderr);
-      assert.ok(!existsSync(at(model)));
+      if (ended.status !== 0) {
+        killed.push(
+          `${signal} ${Math.round(milliseconds)} ms after ${isAnywhere ? 'its start' : 'a checkpoint'}`,
+        );
+        const code = { SIGKILL: undefined, SIGINT: 130, SIGTERM: 143 }[signal];
+        // A signal may come before there is anybody to hear it.
+        assert.ok(ended.signal === signal || ended.status === code, ended.stderr);
+      }
+      // A kill may also come between the last rename and the end of the process.
+      if (existsSync(at(model))) assert.deepEqual(read(model), read(whole), killed.join(', '));
+      if (ended.status !== 0) continue;
+      assert.ok(existsSync(at(model)));
+      assert.deepEqual(readdirSync(at(kept)), ['training.checkpoint']);
+      finished++;
+      if (killed.length < 3) for (const name of [model, kept]) rmSync(at(name), { recursive: true });
     }
-    t.diagnostic(`${moments.length} kills`);
-    assert.deepEqual(read(model), read(whole), moments.join(', '));
-    assert.deepEqual(readdirSync(at(kept)), ['training.checkpoint']);
+    t.diagnostic(`killed ${killed.join(', ')}`);
   });
 }
 
@@ -312,18 +327,6 @@ test('the checkpoint of another training, a damaged one and no folder for one: 1
     }
   });
   noPartsIn('old');
-});
-
-test('what killed runs left in the folder is removed; what a running process writes is not', async () => {
-  const dead = spawn('true');
-  await once(dead, 'exit');
-  mkdirSync(at('left'));
-  const part = (writer: number) => `.training.checkpoint.${writer}-0123abcd.part`;
-  // In a container a process has the number of the killed one before.
-  for (const writer of [dead.pid!, process.pid, process.ppid]) writeFileSync(at(`left/${part(writer)}`), '');
-  writeFileSync(at('left/mine'), '');
-  new CheckpointFolder(at('left'), undefined, () => {});
-  assert.deepEqual(readdirSync(at('left')).sort(), [part(process.ppid), 'mine']);
 });
 
 /** Shells around the training that leave room for the model, but none for a checkpoint in the folder `full`. */

@@ -114,7 +114,8 @@ test('a changed header under a right checksum is refused, or makes a model that 
         const parent = path.slice(0, -1).reduce((node, key) => node?.[key], header);
         if (typeof parent !== 'object' || parent === null) continue;
         if (remove) delete parent[path[path.length - 1]];
-        else parent[path[path.length - 1]] = value;
+        // A copy, as one object may be drawn for several places, one of them within the other.
+        else parent[path[path.length - 1]] = structuredClone(value);
       }
       fc.pre(JSON.stringify(header).length <= headerLength(bytes));
       refusedOrWorks(withHeader(bytes, header));
