@@ -237,7 +237,8 @@ for (const [i, { name, flags, checkpoint, threads }] of KILLED.entries()) {
       const signal = signals[run % signals.length];
       const isAnywhere = run % 3 === 2;
       // Anywhere, or some time after the first checkpoint of this start, so that there is progress.
-      const milliseconds = Math.random() * (isAnywhere ? wholeMilliseconds : 1.2 * epochMilliseconds);
+      const milliseconds =
+        Math.random() * (isAnywhere ? wholeMilliseconds : Math.min(300, 1.2 * epochMilliseconds));
       const killer = new AbortController();
       const kill = async () => {
         if (!isAnywhere) await heard(child, /MB written/);
