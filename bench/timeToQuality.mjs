@@ -1,6 +1,6 @@
 // node bench/timeToQuality.mjs TRAIN.csv HONEST.csv ATTACKS.csv [--threads 2] [--until-fpr 0.04]
 // Seconds of training at the settings of AWS's tutorial until the false-positive rate at TPR .99 is low enough, judged
-// after every epoch on rows that the peers are judged on too (qualityData.mjs). Neither reading nor judging counts. One
+// after every half epoch on rows that the peers are judged on too (qualityData.mjs). Neither reading nor judging counts. One
 // JSON object on stdout.
 import { parseArgs } from 'node:util';
 import { readEventFiles } from '../dist/cli/readInput.js';
@@ -35,6 +35,15 @@ const reached = new AbortController();
 let scores;
 let started;
 let judging = 0;
+const batchesPerEpoch = Math.ceil(train.count / TUTORIAL.miniBatchSize);
+let pauseSoon;
+let halfSeen = -1;
+/** The half of an epoch is judged soon after it, at most 50 ms. */
+function judgeHalf({ epoch, batches }) {
+  if (halfSeen === epoch || batches < batchesPerEpoch / 2) return;
+  halfSeen = epoch;
+  pauseSoon();
+}
 // The hooks of a checkpoint are called where nothing changes.
 const judge = {
   restore(training) {
@@ -52,12 +61,14 @@ const judge = {
     started = performance.now();
     return undefined;
   },
-  start() {},
-  save({ epoch }) {
+  start(pause) {
+    pauseSoon = pause;
+  },
+  save({ epoch, batch }) {
     const began = performance.now();
     const seconds = (began - started) / 1000 - judging;
     const fpr = falsePositiveRate(scores.dotProducts());
-    overTime.push({ epoch, seconds, falsePositiveRate: fpr });
+    overTime.push({ epochs: epoch + batch / batchesPerEpoch, seconds, falsePositiveRate: fpr });
     judging += (performance.now() - began) / 1000;
     if (fpr <= limit) reached.abort('reached');
   },
@@ -68,6 +79,7 @@ try {
     hyperparameters: TUTORIAL,
     threads: Number(values.threads),
     checkpoint: judge,
+    onProgress: judgeHalf,
     signal: reached.signal,
   });
 } catch (error) {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
-import { readWholeView } from '../files/input.ts';
+import { OpenFile } from '../files/openFile.ts';
 import { Checkpoints } from '../model/checkpointFile.ts';
 import type { EpochRecord } from '../model/model.ts';
 import type { CheckpointKeeper } from '../model/trainModel.ts';
@@ -52,10 +52,7 @@ export class CheckpointFolder implements CheckpointKeeper {
   restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
     this.#checkpoints = new Checkpoints(training, validation);
     if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
-    const kept = this.#checkpoints.restore(
-      readWholeView(this.#path, (sizeBytes) => new DataView(new ArrayBuffer(sizeBytes))),
-      this.#path,
-    );
+    const kept = this.#read(this.#checkpoints);
     history.push(...kept.history);
     const { epoch, batch } = kept.place;
     const done = [counted(epoch, 'epoch')];
@@ -63,6 +60,15 @@ export class CheckpointFolder implements CheckpointKeeper {
     this.#tell(`${this.#path}: going on after ${done.join(' and ')}`);
     this.resumedFrom = kept.place;
     return kept.place;
+  }
+
+  #read(checkpoints: Checkpoints): ReturnType<Checkpoints['restore']> {
+    const file = new OpenFile(this.#path);
+    try {
+      return checkpoints.restore(file, this.#path);
+    } finally {
+      file.close();
+    }
   }
 
   start(pause: () => void): void {

@@ -194,7 +194,7 @@ test('input that cannot be judged ends with 1 and a sentence, and leaves nothing
     [['none.model', '--train', 'train.csv', '--test', 'test.csv'], `none.model: ${missing}`],
     [
       ['train.csv', '--train', 'train.csv', '--test', 'test.csv'],
-      'train.csv: is not a model of ip-insights: it does not start with "IPINSGHT".',
+      'train.csv: is not a model of ip-insights: it does not start with "IPINSGHT". Train one: ip-insights train.',
     ],
     [
       ['login.model', '--train', 'none.csv', '--test', 'test.csv', '--ranges', 'ranges.csv'],

@@ -12,6 +12,13 @@ export interface AvailableKernels {
 
 let compiled: KernelModule | undefined;
 
+function compile(): KernelModule {
+  // The engine sets aside gigabytes of addresses for any shared memory; a limit (ulimit -v) may not give them.
+  new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+  const bytes = readWholeFile(fileURLToPath(new URL('./kernels.wasm', import.meta.url)));
+  return new WebAssembly.Module(bytes as Uint8Array<ArrayBuffer>);
+}
+
 /**
  * The WebAssembly kernels where the engine has vectors (SIMD) and shared memory, else the plain ones, many times slower.
  * @param wanted `plain` asks for those in any case
@@ -20,9 +27,7 @@ export function availableKernels(wanted: 'auto' | 'plain' = 'auto'): AvailableKe
   if (wanted === 'plain') return { module: undefined, reason: 'the plain kernels serve, as asked.' };
   try {
     // Compiling takes milliseconds; every model of a process shares the result.
-    compiled ??= new WebAssembly.Module(
-      readWholeFile(fileURLToPath(new URL('./kernels.wasm', import.meta.url))) as Uint8Array<ArrayBuffer>,
-    );
+    compiled ??= compile();
     return { module: compiled, reason: '' };
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

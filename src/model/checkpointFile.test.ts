@@ -12,6 +12,7 @@ import { version } from '../version.ts';
 import { Checkpoints } from './checkpointFile.ts';
 import type { EpochRecord } from './model.ts';
 import { headerLength, headerOf, sealed, withHeader, written } from './sampleModelFile.ts';
+import { inMemory } from './sectionFile.ts';
 import { type CheckpointKeeper, trainModel } from './trainModel.ts';
 
 const address = (i: number) => (i % 5 === 0 ? `2001:db8:${i % 3}::${i}` : `10.${i % 4}.${i % 7}.${i}`);
@@ -98,7 +99,7 @@ for (const kernels of ['auto', 'plain'] as const) {
       assert.equal(files.length, 1 + 3 * 5);
       for (const [place, file] of files) {
         const again = start(given);
-        const kept = again.checkpoints.restore(file, 'c');
+        const kept = again.checkpoints.restore(inMemory(file), 'c');
         assert.deepEqual(kept, { place, history: history.slice(0, place.epoch) });
         assert.deepEqual(save(again, place, kept.history), file);
         trainFrom(again, place, (_, ended) => ended && kept.history.push(recordOf(ended)));
@@ -123,7 +124,7 @@ class EveryBatch implements CheckpointKeeper {
   restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
     this.#checkpoints = new Checkpoints(training, validation);
     if (!this.#from) return undefined;
-    const kept = this.#checkpoints.restore(this.#from, 'c');
+    const kept = this.#checkpoints.restore(inMemory(this.#from), 'c');
     history.push(...kept.history);
     return kept.place;
   }
@@ -178,16 +179,17 @@ function sample(given: Given = {}): Uint8Array {
   return file;
 }
 const bytes = sample();
-const restore = (file: Uint8Array, given: Given = {}) => start(given).checkpoints.restore(file, 'c');
+const restore = (file: Uint8Array, given: Given = {}) =>
+  start(given).checkpoints.restore(inMemory(file), 'c');
 
 test('the place of the bytes in memory does not matter, shared memory included', () => {
   const expected = start();
-  expected.checkpoints.restore(bytes, 'c');
+  expected.checkpoints.restore(inMemory(bytes), 'c');
   for (let shift = 0; shift < 9; shift++) {
     const place = new Uint8Array(new SharedArrayBuffer(bytes.length + shift));
     place.set(bytes, shift);
     const started = start();
-    started.checkpoints.restore(place.subarray(shift), 'c');
+    started.checkpoints.restore(inMemory(place.subarray(shift)), 'c');
     assert.deepEqual(learned(started), learned(expected));
   }
 });
@@ -275,7 +277,7 @@ const DAMAGE: [name: string, file: Uint8Array, message: string][] = [
   [
     'a model',
     new TextEncoder().encode('IPINSGHT________'),
-    'is not a checkpoint of ip-insights: it does not start with "IPINSCKP".',
+    'is not a checkpoint of ip-insights: it does not start with "IPINSCKP". Remove it to start from the beginning.',
   ],
   [
     'a later version',
@@ -324,7 +326,7 @@ test('any changed byte is refused, any cut too', () => {
   const started = start();
   const refused = (file: Uint8Array) =>
     assert.throws(
-      () => started.checkpoints.restore(file, 'c'),
+      () => started.checkpoints.restore(inMemory(file), 'c'),
       (error) => error instanceof InputError && error.message.startsWith('c: '),
     );
   fc.assert(

@@ -11,11 +11,11 @@ import { version } from '../version.ts';
 import type { EpochRecord } from './model.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
 import {
-  type Bytes,
   type Column,
   type FileKind,
+  openSections,
   pieces,
-  readSections,
+  type Source,
   writeSections,
 } from './sectionFile.ts';
 
@@ -116,49 +116,41 @@ export class Checkpoints {
   /** Writes everything that is needed to go on from a place, while nothing changes. */
   write(place: Place, history: EpochRecord[], write: (bytes: Uint8Array) => void): void {
     const { totals } = this.#training.state;
-    const columns: Record<string, Column[]> = {};
-    for (const [name, rows] of Object.entries(tablesOf(this.#training))) {
-      columns[`${name}_vectors`] = rows.map(({ vectors }) => vectors as Float32Array);
-      columns[`${name}_moment`] = rows.map(({ moment }) => moment as Float32Array);
-      columns[`${name}_steps`] = rows.map(({ steps }) => steps);
-    }
     const card = {
       ...this.#description,
       place,
       totals: { lossNats: totals[TOTALS.lossNats], correct: totals[TOTALS.correct] },
       history,
     };
-    writeSections(CHECKPOINT_FILE, card, columns, write);
+    writeSections(CHECKPOINT_FILE, card, this.#columns(), write);
   }
 
   /**
-   * Puts what a checkpoint holds into the training.
+   * Puts what a checkpoint holds into the training, without a copy of the tables on the way. Where that fails the training
+   * is of no more use.
    * @param name how messages call the file
    * @throws InputError where it is damaged, or belongs to another training
    */
-  restore(bytes: Bytes, name: string): { place: Place; history: EpochRecord[] } {
-    const { card, column, numbers } = readSections(CHECKPOINT_FILE, bytes, name);
+  restore(source: Source, name: string): { place: Place; history: EpochRecord[] } {
+    const { card, fill } = openSections(CHECKPOINT_FILE, source, name);
     this.#requireSameTraining(card, name);
-    for (const [table, rows] of Object.entries(tablesOf(this.#training))) {
-      let at = 0;
-      let row = 0;
-      const vectors = numbers(`${table}_vectors`);
-      const moment = numbers(`${table}_moment`);
-      const steps = column<Uint32Array>(`${table}_steps`);
-      for (const one of rows) {
-        const count = one.steps.length;
-        one.vectors.set(vectors.subarray(at, at + one.vectors.length));
-        one.moment.set(moment.subarray(row, row + count));
-        one.steps.set(steps.subarray(row, row + count));
-        at += one.vectors.length;
-        row += count;
-      }
-    }
+    for (const [section, columns] of Object.entries(this.#columns())) fill(section, columns);
     const { totals } = this.#training.state;
     totals[TOTALS.batches] = card.place.batch;
     totals[TOTALS.lossNats] = card.totals.lossNats;
     totals[TOTALS.correct] = card.totals.correct;
     return { place: card.place, history: card.history };
+  }
+
+  /** What learns, by section. */
+  #columns(): Record<string, Column[]> {
+    const columns: Record<string, Column[]> = {};
+    for (const [name, rows] of Object.entries(tablesOf(this.#training))) {
+      columns[`${name}_vectors`] = rows.map(({ vectors }) => vectors as Float32Array);
+      columns[`${name}_moment`] = rows.map(({ moment }) => moment as Float32Array);
+      columns[`${name}_steps`] = rows.map(({ steps }) => steps);
+    }
+    return columns;
   }
 
   #requireSameTraining(card: CheckpointCard, name: string): void {

@@ -140,7 +140,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
   [
     'another file',
     () => new TextEncoder().encode('alice,1.2.3.4\n'),
-    'is not a model of ip-insights: it does not start with "IPINSGHT".',
+    'is not a model of ip-insights: it does not start with "IPINSGHT". Train one: ip-insights train.',
   ],
   [
     'a packed model',

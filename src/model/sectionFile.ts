@@ -63,6 +63,22 @@ export type Bytes = Pick<DataView, 'buffer' | 'byteOffset' | 'byteLength'>;
 const part = ({ buffer, byteOffset }: Bytes, from: number, length: number) =>
   new Uint8Array(buffer, byteOffset + from, length);
 
+/** Where a file is read from: memory, or the disk piece by piece. */
+export interface Source {
+  sizeBytes: number;
+  /** @returns bytes [from, from + length); good until the next call */
+  piece(from: number, length: number): Uint8Array;
+  /** fills an array with the bytes from there on */
+  fill(from: number, into: Bytes): void;
+}
+
+/** Bytes that are in memory already. */
+export const inMemory = (bytes: Bytes): Source => ({
+  sizeBytes: bytes.byteLength,
+  piece: (from, length) => part(bytes, from, length),
+  fill: (from, into) => part(into, 0, into.byteLength).set(part(bytes, from, into.byteLength)),
+});
+
 /** All of the bytes, or the first `length`, in pieces. */
 export function* pieces(bytes: Bytes, length = bytes.byteLength): Generator<Uint8Array> {
   for (let at = 0; at < length; at += PIECE_BYTES) yield part(bytes, at, Math.min(PIECE_BYTES, length - at));
@@ -117,6 +133,35 @@ export function writeSections<Card>(
   write(hash.digest());
 }
 
+/** What was read of a file that stays on the disk. */
+export interface StoredSections<Card> {
+  card: Card;
+  /**
+   * Fills arrays, one after the other, with a section.
+   * @throws InputError where it has numbers that are not finite
+   */
+  fill(name: string, columns: Column[]): void;
+}
+
+/**
+ * Checks a whole file; its sections are then read to where they belong, so that no table is in memory twice.
+ * @throws InputError for every kind of damage, with a sentence of its own
+ */
+export function openSections<Card>(kind: FileKind<Card>, source: Source, name: string): StoredSections<Card> {
+  const { card, sections } = checkFile(kind, source, name);
+  return {
+    card,
+    fill(wantedName, columns) {
+      let at = sections.find((section) => section.name === wantedName)!.offset;
+      for (const column of columns) {
+        source.fill(at, column);
+        at += column.byteLength;
+        if (column instanceof Float32Array) requireFinite(kind, column, wantedName, name);
+      }
+    },
+  };
+}
+
 /** What was read: the card, and each section as a view of the bytes. */
 export interface Sections<Card> {
   card: Card;
@@ -131,26 +176,7 @@ export interface Sections<Card> {
  * @throws InputError for every kind of damage, with a sentence of its own
  */
 export function readSections<Card>(kind: FileKind<Card>, bytes: Bytes, name: string): Sections<Card> {
-  const { card, sections, headerBytes } = readHeader(kind, bytes, name);
-  const end = checkSections(kind, card, sections, PREAMBLE_BYTES + headerBytes, name);
-  const expectedBytes = end + DIGEST_BYTES;
-  if (bytes.byteLength < expectedBytes) {
-    throw new InputError(
-      `${name}: is cut short: expected ${expectedBytes} bytes, got ${bytes.byteLength}. ${kind.getAnother}`,
-    );
-  }
-  if (bytes.byteLength > expectedBytes) {
-    throw new InputError(
-      `${name}: has ${counted(bytes.byteLength - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${bytes.byteLength}. ${kind.getAnother}`,
-    );
-  }
-  const hash = createHash('sha256');
-  for (const piece of pieces(bytes, end)) hash.update(piece);
-  if (Buffer.compare(hash.digest(), part(bytes, end, DIGEST_BYTES)) !== 0) {
-    throw new InputError(
-      `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
-    );
-  }
+  const { card, sections } = checkFile(kind, inMemory(bytes), name);
   // Views need alignment in memory too.
   const base = bytes.byteOffset % 8 === 0 ? bytes : part(bytes, 0, bytes.byteLength).slice();
   const column = <T extends Column>(wantedName: string): T => {
@@ -159,12 +185,52 @@ export function readSections<Card>(kind: FileKind<Card>, bytes: Bytes, name: str
   };
   const numbers = (wantedName: string): Float32Array => {
     const values = column<Float32Array>(wantedName);
-    if (!allFinite(values)) {
-      throw new InputError(`${name}: section ${wantedName} holds NaN or infinity. ${kind.makeAgain}`);
-    }
+    requireFinite(kind, values, wantedName, name);
     return values;
   };
   return { card, column, numbers };
+}
+
+function requireFinite<Card>(
+  kind: FileKind<Card>,
+  values: Float32Array,
+  section: string,
+  name: string,
+): void {
+  if (allFinite(values)) return;
+  throw new InputError(`${name}: section ${section} holds NaN or infinity. ${kind.makeAgain}`);
+}
+
+/** Header, sections, length and checksum of a file. */
+function checkFile<Card>(
+  kind: FileKind<Card>,
+  source: Source,
+  name: string,
+): { card: Card; sections: Section[] } {
+  const { card, sections, headerBytes } = readHeader(kind, source, name);
+  const end = checkSections(kind, card, sections, PREAMBLE_BYTES + headerBytes, name);
+  const expectedBytes = end + DIGEST_BYTES;
+  const { sizeBytes } = source;
+  if (sizeBytes < expectedBytes) {
+    throw new InputError(
+      `${name}: is cut short: expected ${expectedBytes} bytes, got ${sizeBytes}. ${kind.getAnother}`,
+    );
+  }
+  if (sizeBytes > expectedBytes) {
+    throw new InputError(
+      `${name}: has ${counted(sizeBytes - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${sizeBytes}. ${kind.getAnother}`,
+    );
+  }
+  const hash = createHash('sha256');
+  for (let at = 0; at < end; at += PIECE_BYTES) {
+    hash.update(source.piece(at, Math.min(PIECE_BYTES, end - at)));
+  }
+  if (Buffer.compare(hash.digest(), source.piece(end, DIGEST_BYTES)) !== 0) {
+    throw new InputError(
+      `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
+    );
+  }
+  return { card, sections };
 }
 
 /** @returns where the last section ends, gap included */
@@ -208,24 +274,24 @@ function allFinite(values: Float32Array): boolean {
 
 function readHeader<Card>(
   kind: FileKind<Card>,
-  bytes: Bytes,
+  source: Source,
   name: string,
 ): { card: Card; sections: Section[]; headerBytes: number } {
-  if (bytes.byteLength === 0)
-    throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
-  const start = part(bytes, 0, Math.min(PREAMBLE_BYTES, bytes.byteLength));
+  const { sizeBytes } = source;
+  if (sizeBytes === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
+  const start = source.piece(0, Math.min(PREAMBLE_BYTES, sizeBytes)).slice();
   if (new TextEncoder().encode(kind.magic).some((byte, i) => start[i] !== byte)) {
-    const gzip = start[0] === 0x1f && start[1] === 0x8b ? ' It is gzip: unpack it first.' : '';
+    const next = start[0] === 0x1f && start[1] === 0x8b ? 'It is gzip: unpack it first.' : kind.makeOne;
     throw new InputError(
-      `${name}: is not ${kind.what} of ip-insights: it does not start with "${kind.magic}".${gzip}`,
+      `${name}: is not ${kind.what} of ip-insights: it does not start with "${kind.magic}". ${next}`,
     );
   }
-  if (bytes.byteLength < PREAMBLE_BYTES) {
+  if (sizeBytes < PREAMBLE_BYTES) {
     throw new InputError(
       `${name}: is cut short inside its first ${PREAMBLE_BYTES} bytes. ${kind.getAnother}`,
     );
   }
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const view = new DataView(start.buffer);
   const version = view.getUint32(8, true);
   if (version !== kind.version) {
     throw new InputError(
@@ -233,12 +299,12 @@ function readHeader<Card>(
     );
   }
   const headerBytes = view.getUint32(12, true);
-  if (bytes.byteLength < PREAMBLE_BYTES + headerBytes) {
+  if (sizeBytes < PREAMBLE_BYTES + headerBytes) {
     throw new InputError(`${name}: is cut short inside its header. ${kind.getAnother}`);
   }
   let json: unknown;
   try {
-    const header = part(bytes, PREAMBLE_BYTES, headerBytes);
+    const header = source.piece(PREAMBLE_BYTES, headerBytes);
     // A decoder takes no bytes of shared memory.
     json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header.slice()));
   } catch {

@@ -207,7 +207,7 @@ test('a thread that dies ends the training, with a message that says where', { t
       assert.match(
         message,
         new RegExp(
-          `^epoch \\d, batch \\d+: thread ${threads} of ${threads} died \\(exit code 1\\)\\. Nothing was written\\. Run it again; --checkpoint keeps what was learned, --threads ${Math.max(1, threads - 1)} takes less memory\\.$`,
+          `^epoch \\d, batch \\d+: thread ${threads} of ${threads} died \\(exit code 1\\)\\. The model was not written\\. Run it again; --checkpoint keeps what was learned, --threads ${Math.max(1, threads - 1)} takes less memory\\.$`,
         ),
       );
       return true;
@@ -219,15 +219,19 @@ test('a thread that dies ends the training, with a message that says where', { t
   }
 });
 
-test('a thread that leaves by itself ends the training, too', { timeout }, () => {
-  // Loaded before everything in each thread: the second one leaves when it has waited and claimed so often.
-  const leaving = `
+/**
+ * Trains with three threads, of which the second one does something when it has waited and claimed so often.
+ * @returns what the training says of it
+ */
+function messageAfter(deed: string): string {
+  // Loaded before everything in each thread.
+  const doing = `
     import { isMainThread, workerData } from 'node:worker_threads';
     const { add } = Atomics;
     let calls = 0;
-    if (!isMainThread && workerData.index === 1) {
+    if (!isMainThread && workerData.content.index === 1) {
       Atomics.add = (...given) => {
-        if (++calls === 200) process.exit(7);
+        if (++calls === 200) ${deed};
         return add(...given);
       };
     }`;
@@ -237,17 +241,28 @@ test('a thread that leaves by itself ends the training, too', { timeout }, () =>
     import { Training } from ${module('./train.js')};
     import { complete, KERNELS, someEvents } from ${module('./trainingSamples.js')};
     const training = new Training(someEvents(700), complete({ epochs: 100 }), 9, KERNELS[1].kernels, 3);
-    await runTraining(training, { epoch: 0, batch: 0 }, {}).catch(({ message }) => console.log(message));`;
-  const preload = `data:text/javascript,${encodeURIComponent(leaving)}`;
+    await runTraining(training, { epoch: 0, batch: 0 }, {}).catch(({ name, message }) => console.log(name, message));`;
+  const preload = `data:text/javascript,${encodeURIComponent(doing)}`;
   const { stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
     encoding: 'utf8',
     timeout,
     env: { ...process.env, NODE_OPTIONS: `--import ${preload}` },
   });
   assert.equal(stderr, '');
+  return stdout;
+}
+
+test('a thread that leaves by itself ends the training, too', { timeout }, () => {
   assert.match(
-    stdout,
-    /^(before the first batch|epoch \d+, batch \d+): thread 2 of 3 died \(exit code 7\)\. Nothing was written\. Run it again; --checkpoint keeps what was learned, --threads 2 takes less memory\.\n$/,
+    messageAfter('process.exit(7)'),
+    /^InputError (before the first batch|epoch \d+, batch \d+): thread 2 of 3 died \(exit code 7\)\. The model was not written\. Run it again; --checkpoint keeps what was learned, --threads 2 takes less memory\.\n$/,
+  );
+});
+
+test('a thread that gets no memory ends the training with advice', { timeout }, () => {
+  assert.equal(
+    messageAfter("throw new RangeError('Array buffer allocation failed')"),
+    'InputError thread 2 of 3 is out of memory (Array buffer allocation failed). The model was not written. Lower --threads (now 3) or --mini-batch-size (now 16).\n',
   );
 });
 

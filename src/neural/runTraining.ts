@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import { abortCrew, askForPause, resumeCrew } from '../kernels/crew.ts';
+import { type Packed, pack } from '../kernels/handOver.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import type { EpochProgress, Training } from './train.ts';
 import type { TrainingState } from './trainingState.ts';
@@ -54,7 +55,7 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
         const where = last ? `epoch ${last.epoch + 1}, batch ${last.batches}` : 'before the first batch';
         reject(
           new InputError(
-            `${where}: thread ${index + 1} of ${threads} died (${why}). Nothing was written. Run it again; --checkpoint keeps what was learned, --threads ${Math.max(1, threads - 1)} takes less memory.`,
+            `${where}: thread ${index + 1} of ${threads} died (${why}). The model was not written. Run it again; --checkpoint keeps what was learned, --threads ${Math.max(1, threads - 1)} takes less memory.`,
           ),
         );
       };
@@ -83,7 +84,8 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
         if (message.kind !== 'progress') resumeCrew(control);
       };
       for (let index = 0; index < threads; index++) {
-        const workerData: ThreadOrders = { state, kernelMemory, control, index, size: threads, from };
+        const orders: ThreadOrders = { state, kernelMemory, control, index, size: threads, from };
+        const workerData: Packed<ThreadOrders> = pack(orders);
         // Options of the process may be none for a thread: --input-type, that comes with -e, is an error there.
         const options = { workerData, execArgv: [] };
         const worker = new Worker(new URL('./trainingWorker.js', import.meta.url), options);

@@ -275,6 +275,20 @@ test('progress counts observed and drawn pairs, and the last mini-batch may be s
   ]);
 });
 
+test('a pair whose address has no row counts as a guess: ln 2 nats, not right', () => {
+  for (const { kernels } of KERNELS) {
+    // Seen once, no prefix has a row.
+    const training = new Training(someEvents(1), complete({ epochs: 1 }), 1, kernels);
+    assert.equal(training.prefixes.rows.count, 0);
+    const [{ samples, crossEntropyNats, accuracy }] = [...training.runEpoch(0)];
+    assert.equal(
+      samples,
+      1 + complete({}).randomNegativeSamplingRate + complete({}).shuffledNegativeSamplingRate,
+    );
+    assert.deepEqual([crossEntropyNats, accuracy], [Math.LN2, 0]);
+  }
+});
+
 test('a training says which kernels serve it', () => {
   const [plain, webAssembly] = KERNELS.map(
     ({ kernels }) => new Training(someEvents(20), complete({}), 1, kernels),
@@ -292,11 +306,11 @@ test('tables that do not fit are told before they are made, with what takes how 
   assert.throws(start({ numEntityVectors: 2 ** 20, vectorDim: 126 }, 2 ** 28), {
     name: 'InputError',
     message:
-      'training needs 0.50 GiB of memory: 0.50 GiB for 1,048,576 entity rows of 126 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for mini-batches of 16; 0.25 GiB are free. Lower --num-entity-vectors (now 1048576), --vector-dim (now 126) or --mini-batch-size (now 16).',
+      'training needs 0.51 GiB of memory: 0.50 GiB for 1,048,576 entity rows of 126 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for events and mini-batches of 16, 0.01 GiB for 1 thread; 0.25 GiB are free. Lower --num-entity-vectors (now 1048576) or --vector-dim (now 126).',
   });
   assert.throws(start({ numEntityVectors: 2 ** 21, vectorDim: 4096 }), {
     name: 'InputError',
     message:
-      'training needs 32.0 GiB of memory: 32.0 GiB for 2,097,152 entity rows of 4096 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for mini-batches of 16; one table may have 16.0 GiB. Lower --num-entity-vectors (now 2097152), --vector-dim (now 4096) or --mini-batch-size (now 16).',
+      'training needs 32.0 GiB of memory: 32.0 GiB for 2,097,152 entity rows of 4096 numbers, 0.00 GiB for 23 network rows, 0.00 GiB for events and mini-batches of 16, 0.01 GiB for 1 thread; one table may have 16.0 GiB. Lower --num-entity-vectors (now 2097152) or --vector-dim (now 4096).',
   });
 });

@@ -6,7 +6,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import { type Memory, SizeCounter, separateBuffers } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../kernels/webAssembly.ts';
-import type { Hyperparameters } from './hyperparameters.ts';
+import { type Hyperparameters, optionName } from './hyperparameters.ts';
 import { pairsPerPositive } from './miniBatch.ts';
 import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
@@ -61,7 +61,10 @@ export class Training {
     const prefixRows = this.prefixes.rows.count;
     const shape = batchShape(h, events.count);
     const layout = (memory: Memory) => layOutTraining(h, shape, prefixRows, threads, memory);
-    requireRoom(h, prefixRows, layout, freeBytes);
+    const counter = new SizeCounter();
+    layout(counter);
+    const needs = new MemoryNeeds(h, events.count, prefixRows, threads, counter.sizeBytes);
+    needs.require(freeBytes);
     const entities = (memory: Memory) => allocateRows(h.numEntityVectors, h.vectorDim, memory);
     const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
     try {
@@ -95,7 +98,7 @@ export class Training {
       };
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new InputError(`${needs(h, prefixRows, layout)}, which this machine does not give. ${advice(h)}`);
+      throw needs.refusal(', which this machine does not give.');
     }
     fillStart(this.state, h, seed, this.kernelsOf(0));
   }
@@ -153,38 +156,78 @@ const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 3
 /** Elements of one typed array, at most (Node 20). */
 const MAX_ELEMENTS = 2 ** 32;
 
-/** The memory of a training in parts, as a message says it. */
-function sizes(h: Hyperparameters, prefixRows: number, layout: (memory: Memory) => unknown) {
-  const counter = new SizeCounter();
-  layout(counter);
-  const entityBytes = h.numEntityVectors * (4 * h.vectorDim + 8);
-  const prefixBytes = prefixRows * (4 * h.vectorDim + 8);
-  return { entityBytes, prefixBytes, workBytes: counter.sizeBytes - prefixBytes };
+/** What a thread takes beside its arrays: an engine of its own (measured with 256 threads: 12 MB each). */
+const BYTES_OF_THREAD = 12e6;
+/** A batch maker's lists: the sorted pairs, twice, and their rows. */
+const BYTES_OF_DRAWN_PAIR = 12;
+/** `TrainingPairs` */
+const BYTES_OF_EVENT = 9;
+
+/** A part of the memory that a training needs: how large, what for, and which options make it smaller. */
+interface MemoryPart {
+  bytes: number;
+  purpose: string;
+  options: (keyof Hyperparameters | 'threads')[];
 }
 
-function needs(h: Hyperparameters, prefixRows: number, layout: (memory: Memory) => unknown): string {
-  const { entityBytes, prefixBytes, workBytes } = sizes(h, prefixRows, layout);
-  const rows = (count: number) => count.toLocaleString('en-US');
-  return `training needs ${gibibytes(entityBytes + prefixBytes + workBytes)} of memory: ${gibibytes(entityBytes)} for ${rows(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers, ${gibibytes(prefixBytes)} for ${rows(prefixRows)} network rows, ${gibibytes(workBytes)} for mini-batches of ${rows(h.miniBatchSize)}`;
-}
+/** What a training takes, before it takes it. */
+class MemoryNeeds {
+  readonly #h: Hyperparameters;
+  readonly #threads: number;
+  readonly #parts: MemoryPart[];
 
-const advice = (h: Hyperparameters) =>
-  `Lower --num-entity-vectors (now ${h.numEntityVectors}), --vector-dim (now ${h.vectorDim}) or --mini-batch-size (now ${h.miniBatchSize}).`;
-
-function requireRoom(
-  h: Hyperparameters,
-  prefixRows: number,
-  layout: (memory: Memory) => unknown,
-  freeBytes: number,
-): void {
-  const { entityBytes, prefixBytes, workBytes } = sizes(h, prefixRows, layout);
-  const total = entityBytes + prefixBytes + workBytes;
-  if (total > freeBytes) {
-    throw new InputError(`${needs(h, prefixRows, layout)}; ${gibibytes(freeBytes)} are free. ${advice(h)}`);
+  constructor(h: Hyperparameters, events: number, prefixRows: number, threads: number, laidOutBytes: number) {
+    this.#h = h;
+    this.#threads = threads;
+    const count = (number: number) => number.toLocaleString('en-US');
+    const bytesOfRow = 4 * h.vectorDim + 8;
+    const prefixBytes = prefixRows * bytesOfRow;
+    const shape = batchShape(h, events);
+    const makerBytes = BYTES_OF_DRAWN_PAIR * shape.size * pairsPerPositive(shape);
+    this.#parts = [
+      {
+        bytes: h.numEntityVectors * bytesOfRow,
+        purpose: `${count(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers`,
+        options: ['numEntityVectors', 'vectorDim'],
+      },
+      { bytes: prefixBytes, purpose: `${count(prefixRows)} network rows`, options: ['vectorDim'] },
+      {
+        bytes: laidOutBytes - prefixBytes + events * BYTES_OF_EVENT,
+        purpose: `events and mini-batches of ${count(h.miniBatchSize)}`,
+        options: ['miniBatchSize', 'randomNegativeSamplingRate', 'shuffledNegativeSamplingRate', 'threads'],
+      },
+      {
+        bytes: threads * (BYTES_OF_THREAD + makerBytes),
+        purpose: threads === 1 ? '1 thread' : `${count(threads)} threads`,
+        options: ['threads', 'miniBatchSize'],
+      },
+    ];
   }
-  if (h.numEntityVectors * h.vectorDim > MAX_ELEMENTS) {
-    throw new InputError(
-      `${needs(h, prefixRows, layout)}; one table may have ${gibibytes(MAX_ELEMENTS * 4)}. ${advice(h)}`,
+
+  get totalBytes(): number {
+    return this.#parts.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** An error with the sum in it. @param why the rest of its sentence */
+  refusal(why: string): InputError {
+    const parts = this.#parts.map(({ bytes, purpose }) => `${gibibytes(bytes)} for ${purpose}`);
+    const largest = this.#parts.reduce((a, b) => (b.bytes > a.bytes ? b : a));
+    const options = largest.options.map((option) => {
+      if (option === 'threads') return `--threads (now ${this.#threads})`;
+      return `${optionName(option)} (now ${this.#h[option]})`;
+    });
+    const last = options.pop();
+    const advice = options.length === 0 ? last : `${options.join(', ')} or ${last}`;
+    return new InputError(
+      `training needs ${gibibytes(this.totalBytes)} of memory: ${parts.join(', ')}${why} Lower ${advice}.`,
     );
+  }
+
+  /** @throws InputError where it does not fit */
+  require(freeBytes: number): void {
+    if (this.totalBytes > freeBytes) throw this.refusal(`; ${gibibytes(freeBytes)} are free.`);
+    if (this.#h.numEntityVectors * this.#h.vectorDim > MAX_ELEMENTS) {
+      throw this.refusal(`; one table may have ${gibibytes(MAX_ELEMENTS * 4)}.`);
+    }
   }
 }

@@ -82,7 +82,9 @@ export class TrainingThread {
     } else {
       this.#gather(batch);
       this.#trainChains(batch, step);
-      this.#addTotals(epoch, chunksOf(termsOf(batch)));
+      const terms = termsOf(batch);
+      const withoutRow = batch.sizes[SIZES.positives] * batch.pairs.perPositive - terms.count;
+      this.#addTotals(epoch, chunksOf(terms), withoutRow * LOSS_OF_NO_ROW);
     }
     this.#updateRest(batch, step);
   }
@@ -179,10 +181,10 @@ export class TrainingThread {
   }
 
   /** In order, as sums in other orders would differ in their last bits. */
-  #addTotals(epoch: number, parts: number): void {
+  #addTotals(epoch: number, parts: number, lossOfOthers = 0): void {
     if (this.#member.index !== 0) return;
     const { totals, work, hyperparameters } = this.#state;
-    let lossNats = 0;
+    let lossNats = lossOfOthers;
     for (let i = 0; i < parts; i++) {
       lossNats += work.lossNats[i];
       totals[TOTALS.correct] += work.correct[i];
@@ -295,6 +297,9 @@ export class TrainingThread {
     member.barrier();
   }
 }
+
+/** An address without any row has the dot product 0: a probability of one half, neither right nor wrong. */
+const LOSS_OF_NO_ROW = Math.LN2;
 
 const chunksOf = (terms: Terms) => Math.ceil(terms.count / CHUNK_TERMS);
 

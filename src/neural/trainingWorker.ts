@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import { CrewAborted, CrewMember } from '../kernels/crew.ts';
+import { type Packed, unpack } from '../kernels/handOver.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { webAssemblyKernels } from '../kernels/webAssembly.ts';
 import type { ThreadOrders, ThreadReport } from './runTraining.ts';
@@ -11,7 +12,7 @@ import { TrainingThread } from './trainingThread.ts';
 /** How often the first thread says how far it is. */
 const REPORT_MILLISECONDS = 50;
 
-const { state, kernelMemory, control, index, size, from } = workerData as ThreadOrders;
+const { state, kernelMemory, control, index, size, from } = unpack(workerData as Packed<ThreadOrders>);
 const report = (message: ThreadReport) => parentPort!.postMessage(message);
 
 function work(): void {
@@ -39,12 +40,29 @@ function work(): void {
   }
 }
 
+/** The engine has no type for it, only words. */
+function isOutOfMemory(error: unknown): boolean {
+  return error instanceof RangeError && /allocat|out of memory/i.test(error.message);
+}
+
+function explained(error: unknown): Error {
+  if (!isOutOfMemory(error)) return error as Error;
+  return new InputError(
+    `thread ${index + 1} of ${size} is out of memory (${(error as Error).message}). The model was not written. Lower --threads (now ${size}) or --mini-batch-size (now ${state.hyperparameters.miniBatchSize}).`,
+  );
+}
+
 try {
   work();
 } catch (error) {
   // Another thread failed and has said so.
   if (!(error instanceof CrewAborted)) {
-    const { message, stack } = error as Error;
-    report({ kind: 'failed', message, stack, isInputError: error instanceof InputError });
+    const { message, stack } = explained(error);
+    report({
+      kind: 'failed',
+      message,
+      stack,
+      isInputError: error instanceof InputError || isOutOfMemory(error),
+    });
   }
 }
