@@ -31,8 +31,8 @@ type Exports = Record<
 >;
 
 export const PAGE_BYTES = 65536;
-/** A 32-bit memory has no more. */
-export const MAX_PAGES = 65536;
+/** A 32-bit memory has one more; without it the end of an array is a 32-bit number, too, as the kernels' loops need. */
+const MAX_PAGES = 65535;
 /** The first page belongs to the module's own constants. */
 const FIRST_FREE_BYTE = PAGE_BYTES;
 
