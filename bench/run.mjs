@@ -62,6 +62,10 @@ function node(file, ...args) {
   return [process.execPath, at(file), ...args];
 }
 
+function pytorch(train, ...args) {
+  return [at('peers/pytorch.py'), '--train', train, '--threads', '2', ...args];
+}
+
 /** One row for each variant: median, minimum, maximum of a figure, and the ratio of medians to the first variant. */
 function report(outputs, figure, unit) {
   console.log(
@@ -106,7 +110,7 @@ function training() {
     spawnSync(process.execPath, [at('dump.mjs'), 'training', train, dump], { stdio: ['ignore', 2, 2] });
   const ours = (threads, kernels, batches) =>
     node('training.mjs', train, '--threads', threads, '--kernels', kernels, '--batches', batches);
-  const torch = (...args) => [at('peers/pytorch.py'), '--train', train, '--threads', '2', ...args];
+  const torch = (...args) => pytorch(train, ...args);
   const outputs = inTurns(
     [
       { name: 'ip-insights, 2 threads', command: ours('2', 'auto', '1000') },
@@ -180,30 +184,21 @@ function quality() {
     const files = ['--train', train, '--test', test, '--honest', honest, '--attacks', attacks];
     spawnSync(process.execPath, [at('qualityData.mjs'), ...files], { stdio: ['ignore', 2, 2] });
   }
-  const torch = (encoder) => [
-    at('peers/pytorch.py'),
-    '--train',
-    train,
-    '--threads',
-    '2',
-    '--encoder',
-    encoder,
-    '--quality',
-    honest,
-    attacks,
-    '--until-fpr',
-    '0.04',
-  ];
+  const torch = (...args) => pytorch(train, '--quality', honest, attacks, '--until-fpr', '0.04', ...args);
   const outputs = inTurns(
     [
       { name: 'ip-insights, 2 threads', command: node('timeToQuality.mjs', train, honest, attacks) },
-      { name: 'PyTorch, prefix sums, gradients by hand, 2 threads', command: torch('prefix') },
+      { name: 'PyTorch, prefix sums, gradients by hand, 2 threads', command: torch() },
       {
         name: 'PyTorch, EmbeddingBag, autograd, SparseAdam, 2 threads',
-        command: [...torch('prefix'), '--gradients', 'autograd', '--optimizer', 'sparse-adam'],
+        command: torch('--gradients', 'autograd', '--optimizer', 'sparse-adam'),
         rounds: 1,
       },
-      { name: 'PyTorch, 32 bits → dense, autograd, 2 threads', command: torch('dense'), rounds: 1 },
+      {
+        name: 'PyTorch, 32 bits → dense, gradients by hand, 2 threads',
+        command: torch('--encoder', 'dense'),
+        rounds: 1,
+      },
     ],
     ROUNDS,
   );

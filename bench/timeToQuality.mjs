@@ -7,6 +7,7 @@ import { readEventFiles } from '../dist/cli/readInput.js';
 import { hashModulo } from '../dist/events/entityHash.js';
 import { trainModel } from '../dist/model/trainModel.js';
 import { TrainingScores } from '../dist/neural/trainingScores.js';
+import { pointAtTruePositiveRate, rankScores } from '../dist/ranking/roc.js';
 import { TUTORIAL } from './tutorial.mjs';
 
 const { values, positionals } = parseArgs({
@@ -22,11 +23,10 @@ const [train, honest, attacks] = await Promise.all(
 );
 
 /** FPR at the highest threshold that catches 99 % of the attacks. */
-function falsePositiveRate(scores) {
+function falsePositiveRateOf(scores) {
   const anomalies = Float64Array.from(scores, (dotProduct) => -dotProduct);
-  const caught = anomalies.slice(honest.count).sort();
-  const threshold = caught[Math.floor(0.01 * attacks.count)];
-  return anomalies.subarray(0, honest.count).filter((anomaly) => anomaly >= threshold).length / honest.count;
+  const ranked = rankScores(anomalies.subarray(0, honest.count), anomalies.subarray(honest.count));
+  return pointAtTruePositiveRate(ranked, 0.99).falsePositiveRate;
 }
 
 const limit = Number(values['until-fpr']);
@@ -67,10 +67,10 @@ const judge = {
   save({ epoch, batch }) {
     const began = performance.now();
     const seconds = (began - started) / 1000 - judging;
-    const fpr = falsePositiveRate(scores.dotProducts());
-    overTime.push({ epochs: epoch + batch / batchesPerEpoch, seconds, falsePositiveRate: fpr });
+    const falsePositiveRate = falsePositiveRateOf(scores.dotProducts());
+    overTime.push({ epochs: epoch + batch / batchesPerEpoch, seconds, falsePositiveRate });
     judging += (performance.now() - began) / 1000;
-    if (fpr <= limit) reached.abort('reached');
+    if (falsePositiveRate <= limit) reached.abort('reached');
   },
   stop() {},
 };

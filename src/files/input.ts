@@ -111,6 +111,25 @@ export function readWholeFile(path: string): Uint8Array {
 const PIECE_BYTES = 1 << 30;
 
 /**
+ * Fills memory, shared or not, with the bytes of an open file from a place on.
+ * @returns how many there were; fewer than wanted where the file ends before
+ */
+export function readInto(
+  file: number,
+  from: number,
+  { buffer, byteOffset, byteLength }: Pick<DataView, 'buffer' | 'byteOffset' | 'byteLength'>,
+): number {
+  let at = 0;
+  while (at < byteLength) {
+    const piece = new Uint8Array(buffer, byteOffset + at, Math.min(PIECE_BYTES, byteLength - at));
+    const got = readSync(file, piece, 0, piece.length, from + at);
+    if (got === 0) break;
+    at += got;
+  }
+  return at;
+}
+
+/**
  * A whole file of any size; an array of bytes ends at 4 GiB (Node 20), a view of a buffer does not.
  * @param allocate gives the memory for its bytes
  * @throws InputError where it cannot be read
@@ -126,15 +145,9 @@ export function readWholeView(path: string, allocate: (sizeBytes: number) => Dat
     const { buffer, byteOffset } = allocate(stat.size);
     const file = openSync(path, 'r');
     try {
-      let at = 0;
-      while (at < stat.size) {
-        const piece = new Uint8Array(buffer, byteOffset + at, Math.min(PIECE_BYTES, stat.size - at));
-        const got = readSync(file, piece, 0, piece.length, at);
-        // Somebody is shortening the file meanwhile.
-        if (got === 0) break;
-        at += got;
-      }
-      return new DataView(buffer, byteOffset, at);
+      // Less where somebody is shortening the file meanwhile.
+      const got = readInto(file, 0, new DataView(buffer, byteOffset, stat.size));
+      return new DataView(buffer, byteOffset, got);
     } finally {
       closeSync(file);
     }

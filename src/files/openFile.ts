@@ -1,9 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { InputError } from '../errors.ts';
-import { readFailure } from './input.ts';
-
-/** Neither Node nor the system reads more than 2 GiB in one call. */
-const PIECE_BYTES = 1 << 30;
+import { readFailure, readInto } from './input.ts';
 
 /** A file that is read at any place, as much as is wanted, without being in memory whole. */
 export class OpenFile {
@@ -42,27 +39,16 @@ export class OpenFile {
    * @throws InputError where the file ends before
    */
   fill(from: number, into: Pick<DataView, 'buffer' | 'byteOffset' | 'byteLength'>): void {
+    let got: number;
     try {
-      let at = 0;
-      while (at < into.byteLength) {
-        const length = Math.min(PIECE_BYTES, into.byteLength - at);
-        const got = readSync(
-          this.#file,
-          new Uint8Array(into.buffer, into.byteOffset + at, length),
-          0,
-          length,
-          from + at,
-        );
-        if (got === 0) {
-          throw new InputError(
-            `${this.#path}: ends at byte ${from + at}, it had ${this.sizeBytes} when it was opened. Somebody is changing it: copy it again.`,
-          );
-        }
-        at += got;
-      }
+      got = readInto(this.#file, from, into);
     } catch (error) {
       throw readFailure(this.#path, error);
     }
+    if (got === into.byteLength) return;
+    throw new InputError(
+      `${this.#path}: ends at byte ${from + got}, it had ${this.sizeBytes} when it was opened. Somebody is changing it: copy it again.`,
+    );
   }
 
   close(): void {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type Memory, OneBuffer, SizeCounter, separateBuffers } from './memory.ts';
+import { type Memory, OneBuffer, separateBuffers, sizeBytesOf } from './memory.ts';
 
 type Kind = keyof Memory;
 const SIZE_BYTES: Record<Kind, number> = { floats: 4, doubles: 8, words: 4, bytes: 1 };
@@ -11,10 +11,9 @@ const layouts = fc.array(fc.tuple(fc.constantFrom(...kinds), fc.nat({ max: 100 }
 test('one buffer of the counted size holds the arrays of a layout, apart from each other', () => {
   fc.assert(
     fc.property(layouts, fc.nat({ max: 3 }), (layout, page) => {
-      const counter = new SizeCounter();
-      for (const [kind, length] of layout) counter[kind](length);
+      const sizeBytes = sizeBytesOf((counter) => layout.map(([kind, length]) => counter[kind](length)));
       const start = page * 64;
-      const buffer = new SharedArrayBuffer(start + counter.sizeBytes);
+      const buffer = new SharedArrayBuffer(start + sizeBytes);
       const memory = new OneBuffer(buffer, start);
       const arrays = layout.map(([kind, length]) => memory[kind](length));
       const bytesOf = ({ byteOffset, byteLength }: (typeof arrays)[0]) =>

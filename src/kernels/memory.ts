@@ -18,7 +18,7 @@ export const separateBuffers: Memory = {
 const ALIGNMENT_BYTES = 64;
 
 /** Adds up what the arrays of a layout take, without taking it. */
-export class SizeCounter implements Memory {
+class SizeCounter implements Memory {
   sizeBytes = 0;
   floats(length: number): Float32Array {
     this.#add(length * 4);
@@ -39,6 +39,13 @@ export class SizeCounter implements Memory {
   #add(bytes: number): void {
     this.sizeBytes += Math.ceil(bytes / ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
   }
+}
+
+/** What the arrays of a layout take, in bytes. */
+export function sizeBytesOf(layout: (memory: Memory) => unknown): number {
+  const counter = new SizeCounter();
+  layout(counter);
+  return counter.sizeBytes;
 }
 
 /** Arrays one after the other in one buffer: the memory of a WebAssembly instance. */

@@ -7,7 +7,7 @@ import {
   type Step,
   type Terms,
 } from './kernels.ts';
-import { type Memory, OneBuffer, SizeCounter } from './memory.ts';
+import { type Memory, OneBuffer, sizeBytesOf } from './memory.ts';
 
 /** What `assembly/kernels.ts` exports; pointers and counts. */
 type Exports = Record<
@@ -87,10 +87,8 @@ export function createKernelMemory<T>(
       out: memory.floats(SCORING_BLOCK),
     },
   });
-  const counter = new SizeCounter();
-  own(counter);
-  layout(counter);
-  const pages = Math.ceil((FIRST_FREE_BYTE + counter.sizeBytes) / PAGE_BYTES);
+  const sizeBytes = sizeBytesOf((memory) => [own(memory), layout(memory)]);
+  const pages = Math.ceil((FIRST_FREE_BYTE + sizeBytes) / PAGE_BYTES);
   if (pages > MAX_PAGES) return undefined;
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
   const allocated = new OneBuffer(memory.buffer, FIRST_FREE_BYTE);

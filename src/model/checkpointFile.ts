@@ -13,6 +13,7 @@ import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
 import {
   type Column,
   type FileKind,
+  inMemory,
   openSections,
   pieces,
   type Source,
@@ -99,7 +100,7 @@ function hashesOf({ entities }: Events): Uint32Array {
 
 function digest(columns: Column[]): string {
   const hash = createHash('sha256');
-  for (const column of columns) for (const piece of pieces(column)) hash.update(piece);
+  for (const column of columns) for (const piece of pieces(inMemory(column))) hash.update(piece);
   return hash.digest('hex');
 }
 

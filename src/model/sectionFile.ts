@@ -79,9 +79,9 @@ export const inMemory = (bytes: Bytes): Source => ({
   fill: (from, into) => part(into, 0, into.byteLength).set(part(bytes, from, into.byteLength)),
 });
 
-/** All of the bytes, or the first `length`, in pieces. */
-export function* pieces(bytes: Bytes, length = bytes.byteLength): Generator<Uint8Array> {
-  for (let at = 0; at < length; at += PIECE_BYTES) yield part(bytes, at, Math.min(PIECE_BYTES, length - at));
+/** All of the bytes, or those before `end`, in pieces; each is good until the next. */
+export function* pieces(source: Source, end = source.sizeBytes): Generator<Uint8Array> {
+  for (let at = 0; at < end; at += PIECE_BYTES) yield source.piece(at, Math.min(PIECE_BYTES, end - at));
 }
 
 /**
@@ -113,7 +113,7 @@ export function writeSections<Card>(
   const hash = createHash('sha256');
   let at = 0;
   const put = (bytes: Bytes) => {
-    for (const piece of pieces(bytes)) {
+    for (const piece of pieces(inMemory(bytes))) {
       hash.update(piece);
       write(piece);
     }
@@ -222,9 +222,7 @@ function checkFile<Card>(
     );
   }
   const hash = createHash('sha256');
-  for (let at = 0; at < end; at += PIECE_BYTES) {
-    hash.update(source.piece(at, Math.min(PIECE_BYTES, end - at)));
-  }
+  for (const piece of pieces(source, end)) hash.update(piece);
   if (Buffer.compare(hash.digest(), source.piece(end, DIGEST_BYTES)) !== 0) {
     throw new InputError(
       `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,

@@ -3,11 +3,11 @@ import type { Events } from '../events/events.ts';
 import type { AvailableKernels } from '../kernels/available.ts';
 import { CrewMember, createControl } from '../kernels/crew.ts';
 import type { Kernels } from '../kernels/kernels.ts';
-import { type Memory, SizeCounter, separateBuffers } from '../kernels/memory.ts';
+import { type Memory, separateBuffers, sizeBytesOf } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../kernels/webAssembly.ts';
 import { type Hyperparameters, optionName } from './hyperparameters.ts';
-import { pairsPerPositive } from './miniBatch.ts';
+import { type BatchShape, pairsPerPositive } from './miniBatch.ts';
 import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
 import {
@@ -61,9 +61,7 @@ export class Training {
     const prefixRows = this.prefixes.rows.count;
     const shape = batchShape(h, events.count);
     const layout = (memory: Memory) => layOutTraining(h, shape, prefixRows, threads, memory);
-    const counter = new SizeCounter();
-    layout(counter);
-    const needs = new MemoryNeeds(h, events.count, prefixRows, threads, counter.sizeBytes);
+    const needs = new MemoryNeeds(h, shape, events.count, prefixRows, threads);
     needs.require(freeBytes);
     const entities = (memory: Memory) => allocateRows(h.numEntityVectors, h.vectorDim, memory);
     const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
@@ -176,17 +174,17 @@ class MemoryNeeds {
   readonly #threads: number;
   readonly #parts: MemoryPart[];
 
-  constructor(h: Hyperparameters, events: number, prefixRows: number, threads: number, laidOutBytes: number) {
+  constructor(h: Hyperparameters, shape: BatchShape, events: number, prefixRows: number, threads: number) {
     this.#h = h;
     this.#threads = threads;
     const count = (number: number) => number.toLocaleString('en-US');
-    const bytesOfRow = 4 * h.vectorDim + 8;
-    const prefixBytes = prefixRows * bytesOfRow;
-    const shape = batchShape(h, events);
+    const rowBytes = (rows: number) => sizeBytesOf((memory) => allocateRows(rows, h.vectorDim, memory));
+    const prefixBytes = rowBytes(prefixRows);
+    const laidOutBytes = sizeBytesOf((memory) => layOutTraining(h, shape, prefixRows, threads, memory));
     const makerBytes = BYTES_OF_DRAWN_PAIR * shape.size * pairsPerPositive(shape);
     this.#parts = [
       {
-        bytes: h.numEntityVectors * bytesOfRow,
+        bytes: rowBytes(h.numEntityVectors),
         purpose: `${count(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers`,
         options: ['numEntityVectors', 'vectorDim'],
       },

@@ -40,15 +40,11 @@ function work(): void {
   }
 }
 
-/** The engine has no type for it, only words. */
-function isOutOfMemory(error: unknown): boolean {
-  return error instanceof RangeError && /allocat|out of memory/i.test(error.message);
-}
-
-function explained(error: unknown): Error {
-  if (!isOutOfMemory(error)) return error as Error;
+function explained(error: Error): Error {
+  // For a lack of memory the engine has no type, only words.
+  if (!(error instanceof RangeError && /allocat|out of memory/i.test(error.message))) return error;
   return new InputError(
-    `thread ${index + 1} of ${size} is out of memory (${(error as Error).message}). The model was not written. Lower --threads (now ${size}) or --mini-batch-size (now ${state.hyperparameters.miniBatchSize}).`,
+    `thread ${index + 1} of ${size} is out of memory (${error.message}). The model was not written. Lower --threads (now ${size}) or --mini-batch-size (now ${state.hyperparameters.miniBatchSize}).`,
   );
 }
 
@@ -57,12 +53,8 @@ try {
 } catch (error) {
   // Another thread failed and has said so.
   if (!(error instanceof CrewAborted)) {
-    const { message, stack } = explained(error);
-    report({
-      kind: 'failed',
-      message,
-      stack,
-      isInputError: error instanceof InputError || isOutOfMemory(error),
-    });
+    const failure = explained(error as Error);
+    const { message, stack } = failure;
+    report({ kind: 'failed', message, stack, isInputError: failure instanceof InputError });
   }
 }
