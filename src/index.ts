@@ -24,8 +24,10 @@ export type { Evaluation, EvaluationData, Threshold, ThresholdTable } from './ev
 export { metricsObject } from './evaluate/metrics.ts';
 export { renderReport } from './evaluate/report/report.ts';
 export type { AccessEvent, Events } from './events/events.ts';
-export type { EpochRecord, ModelCard, Reason, Score, Verdict } from './model/model.ts';
+export type { Assessment, Score, Verdict } from './model/model.ts';
 export { Model } from './model/model.ts';
+export type { EpochRecord, ModelCard } from './model/modelCard.ts';
+export type { Reason } from './model/reasons.ts';
 export type { TrainOptions } from './model/trainModel.ts';
 export type { Hyperparameters } from './neural/hyperparameters.ts';
 export { version } from './version.ts';

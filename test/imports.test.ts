@@ -15,6 +15,7 @@ const FLOW: string[][] = [
   ['errors', 'version'],
   ['addresses', 'random', 'files', 'ranking'],
   ['logs', 'events'],
+  ['history'],
   ['kernels'],
   ['neural'],
   ['model'],
@@ -26,6 +27,12 @@ const FLOW: string[][] = [
 
 const OWN_PACKAGES = [
   { name: 'DuckDB', pattern: /^@duckdb\//, folders: ['logs'], why: 'the rest knows events' },
+  {
+    name: 'maxmind',
+    pattern: /^maxmind$/,
+    folders: ['addresses'],
+    why: 'the rest knows ranges',
+  },
   {
     name: 'node:fs',
     pattern: /^node:fs/,

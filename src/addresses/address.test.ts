@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { explainBadAddress, formatAddress, isIpv4, parseAddress, sharedBits } from './address.ts';
+import {
+  explainBadAddress,
+  followsAddress,
+  formatAddress,
+  isIpv4,
+  parseAddress,
+  sharedBits,
+} from './address.ts';
 
 const canonical = (text: string) => {
   const words = parseAddress(text);
@@ -105,4 +112,17 @@ test('shared bits count from the most significant', () => {
   assert.equal(bits('10.0.0.0', '10.0.0.1'), 127);
   assert.equal(bits('0.0.0.0', '128.0.0.0'), 96);
   assert.equal(bits('2001:db8::', '2001:db9::'), 31);
+});
+
+test('one address follows another where it is one more, and nothing follows the last', () => {
+  const follows = (a: string, b: string) => followsAddress(parseAddress(a)!, 0, parseAddress(b)!, 0);
+  const cases: [string, string, boolean][] = [
+    ['1.0.0.0', '0.255.255.255', true],
+    ['1.0.0.1', '0.255.255.255', false],
+    ['1.0.0.0', '1.0.0.0', false],
+    ['2001:db9::', '2001:db8:ffff:ffff:ffff:ffff:ffff:ffff', true],
+    ['::1:0:0:0', '255.255.255.255', true],
+    ['::', 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff', false],
+  ];
+  for (const [a, b, expected] of cases) assert.equal(follows(a, b), expected, `${a} after ${b}`);
 });

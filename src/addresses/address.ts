@@ -213,3 +213,14 @@ export function compareAddresses(a: AddressWords, aIndex: number, b: AddressWord
   }
   return 0;
 }
+
+/** Whether address a is the one after address b. */
+export function followsAddress(a: AddressWords, aIndex: number, b: AddressWords, bIndex: number): boolean {
+  let carry = 1;
+  for (let word = 3; word >= 0; word--) {
+    const sum = b[bIndex * 4 + word] + carry;
+    carry = sum > 0xffffffff ? 1 : 0;
+    if (a[aIndex * 4 + word] !== sum % 2 ** 32) return false;
+  }
+  return carry === 0;
+}

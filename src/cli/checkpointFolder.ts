@@ -5,16 +5,18 @@ import type { Events } from '../events/events.ts';
 import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
 import { OpenFile } from '../files/openFile.ts';
 import { Checkpoints } from '../model/checkpointFile.ts';
-import type { EpochRecord } from '../model/model.ts';
-import type { CheckpointKeeper } from '../model/trainModel.ts';
+import type { EpochRecord } from '../model/modelCard.ts';
+import type { CheckpointKeeper, TrainingStage } from '../model/trainModel.ts';
 import type { Place } from '../neural/runTraining.ts';
 import type { Training } from '../neural/train.ts';
 
-const FILE_NAME = 'training.checkpoint';
+/** The two trainings of a model have a file each. */
+const FILE_NAMES: Record<TrainingStage, string> = { fit: 'fit.checkpoint', final: 'training.checkpoint' };
 
 /** `--checkpoint`: the last checkpoint of a training as a file in a folder. */
 export class CheckpointFolder implements CheckpointKeeper {
-  readonly #path: string;
+  readonly #folder: string;
+  #path: string;
   readonly #minutes: number | undefined;
   readonly #tell: (line: string) => void;
   /** where the training went on; undefined: it began at the beginning */
@@ -28,14 +30,15 @@ export class CheckpointFolder implements CheckpointKeeper {
    * @throws InputError where the folder cannot be made
    */
   constructor(folder: string, minutes: number | undefined, tell: (line: string) => void) {
-    this.#path = join(folder, FILE_NAME);
+    this.#folder = folder;
+    this.#path = join(folder, FILE_NAMES.final);
     this.#minutes = minutes;
     this.#tell = tell;
     try {
       mkdirSync(folder, { recursive: true });
       // What a killed run was writing.
       for (const name of readdirSync(folder)) {
-        const writer = /^\.training\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
+        const writer = /^\.(?:fit|training)\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
         if (writer && !isAnother(Number(writer))) rmSync(join(folder, name));
       }
     } catch (error) {
@@ -49,7 +52,13 @@ export class CheckpointFolder implements CheckpointKeeper {
     }
   }
 
-  restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
+  restore(
+    stage: TrainingStage,
+    training: Training,
+    history: EpochRecord[],
+    validation: Events | undefined,
+  ): Place | undefined {
+    this.#path = join(this.#folder, FILE_NAMES[stage]);
     this.#checkpoints = new Checkpoints(training, validation);
     if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
     const kept = this.#read(this.#checkpoints);
@@ -58,7 +67,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     const done = [counted(epoch, 'epoch')];
     if (batch > 0) done.push(counted(batch, 'mini-batch', 'mini-batches'));
     this.#tell(`${this.#path}: going on after ${done.join(' and ')}`);
-    this.resumedFrom = kept.place;
+    if (stage === 'final') this.resumedFrom = kept.place;
     return kept.place;
   }
 

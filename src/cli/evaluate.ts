@@ -1,18 +1,29 @@
+import { basename } from 'node:path';
 import Table from 'cli-table3';
 import { Command } from 'commander';
+import { parseNetworkList } from '../addresses/networkList.ts';
+import { RangeTable } from '../addresses/ranges.ts';
 import { thresholdTable } from '../decide/thresholds.ts';
 import { InputError, quoted, UsageError } from '../errors.ts';
 import { evaluateModel } from '../evaluate/evaluateModel.ts';
-import type { Evaluation, EvaluationData, InputNames, ThresholdTable } from '../evaluate/evaluation.ts';
+import {
+  type Evaluation,
+  type EvaluationData,
+  type InputNames,
+  NOMINAL_RATES,
+  type ThresholdTable,
+} from '../evaluate/evaluation.ts';
+import { GroupedRanges } from '../evaluate/groupedRanges.ts';
 import { metricsObject } from '../evaluate/metrics.ts';
 import { renderReport } from '../evaluate/report/report.ts';
-import { amount, area, chosenSentence, percent } from '../evaluate/sentences.ts';
+import { amount, area, chosenSentence, limitText, percent } from '../evaluate/sentences.ts';
 import { EntityDictionary } from '../events/events.ts';
 import { readTruth } from '../events/simulate/readTruth.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { inputName, readWholeFile } from '../files/input.ts';
 import { loadModel } from '../index.ts';
-import { integerOption, numberOption, onBadLineOption } from './options.ts';
+import { readGroupRanges } from './groupTables.ts';
+import { integerOption, onBadLineOption, thresholdOptions } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
 import { tellOfPlainKernels } from './progress.ts';
 import { readRangeList } from './rangeLists.ts';
@@ -26,6 +37,8 @@ interface EvaluateFlags {
   json?: string;
   truth?: string;
   ranges?: string;
+  country?: string[];
+  attackList?: string[];
   sample: string;
   seed: string;
   maxFpr?: string;
@@ -49,6 +62,14 @@ export function evaluateCommand(): Command {
     .option(
       '--ranges <file>',
       'announced ranges, CSV first,last,asn[,name] (default: IPv4 list of @ip-location-db/asn)',
+    )
+    .option(
+      '--country <file...>',
+      "countries of addresses, CSV or MMDB: adds attackers from the victim's own country",
+    )
+    .option(
+      '--attack-list <file...>',
+      'networks that attackers use (VPNs, data centres), one CIDR a line: adds an attacker for each list',
     )
     .option('--sample <n>', 'honest events to measure on, and as many to set thresholds on', '100000')
     .option('--seed <n>', 'fixes samples and attacks', '1')
@@ -113,21 +134,10 @@ function readSettings(flags: EvaluateFlags) {
     throw new UsageError('evaluate: expected --test FILE or --labelled FILE, got neither.');
   }
   onBadLineOption(flags.onBadLine);
-  if (flags.maxFpr !== undefined && flags.maxAlertsPerDay !== undefined) {
-    throw new UsageError('--max-alerts-per-day: expected it or --max-fpr, got both.');
-  }
-  const { maxFpr, maxAlertsPerDay } = flags;
   return {
     sampleSize: integerOption('--sample', flags.sample, 1, MOST_SAMPLED),
     seed: integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER),
-    maxFalsePositiveRate:
-      maxFpr === undefined
-        ? undefined
-        : numberOption('--max-fpr', maxFpr, (share) => share > 0 && share < 1, 'a share above 0 and below 1'),
-    maxAlertsPerDay:
-      maxAlertsPerDay === undefined
-        ? undefined
-        : numberOption('--max-alerts-per-day', maxAlertsPerDay, (alerts) => alerts > 0, 'a number above 0'),
+    ...thresholdOptions(flags),
   };
 }
 
@@ -140,7 +150,16 @@ function requireSoundFiles(model: string, flags: EvaluateFlags): void {
   if (report !== undefined && report === json) {
     throw new UsageError(`--json: expected another file than --report, got ${quoted(report)} for both.`);
   }
-  const inputs = [model, flags.train, flags.test, flags.labelled, flags.truth, flags.ranges];
+  const inputs = [
+    model,
+    flags.train,
+    flags.test,
+    flags.labelled,
+    flags.truth,
+    flags.ranges,
+    ...(flags.country ?? []),
+    ...(flags.attackList ?? []),
+  ];
   for (const [option, path] of [
     ['--report', report],
     ['--json', json],
@@ -170,7 +189,21 @@ async function readData(flags: EvaluateFlags): Promise<EvaluationData> {
   const { events: train } = await read(flags.train, 'events');
   const test = flags.test === undefined ? undefined : (await read(flags.test, 'events')).events;
   const labelled = flags.labelled === undefined ? undefined : await read(flags.labelled, 'labelled');
-  return { train, test, labelled, ranges, truth };
+  const countries = flags.country && countryRanges(flags.country);
+  const lists = flags.attackList?.map((path) => {
+    const list = parseNetworkList(readWholeFile(path), path);
+    return { name: basename(path), list };
+  });
+  return { train, test, labelled, ranges, truth, countries, lists };
+}
+
+function countryRanges(paths: string[]): GroupedRanges {
+  return new GroupedRanges(
+    readGroupRanges(paths, 'country', '--country').map(({ firsts, lasts, ids }) => ({
+      ranges: new RangeTable(firsts, lasts, ids, new Map()),
+      groups: ids,
+    })),
+  );
 }
 
 /** The named list must be there; without the package of lists the evaluation does with fewer attackers. */
@@ -196,7 +229,7 @@ function namesOf(model: string, flags: EvaluateFlags): Partial<InputNames> {
 }
 
 /** Of the model: honest events flagged where 99 % of the attacks are caught. */
-const FALSE_ALARMS_HEAD = 'neural: FPR\nat TPR .99';
+const FALSE_ALARMS_HEAD = 'model: FPR\nat TPR .99';
 
 /** The main figures for a terminal: what is left out, each detector against each attack, the chosen threshold. */
 function summary(evaluation: Evaluation, thresholds: ThresholdTable): string {
@@ -225,7 +258,27 @@ function summary(evaluation: Evaluation, thresholds: ThresholdTable): string {
     '',
     ...notes,
     table.toString(),
+    ...calibrationLines(evaluation),
     `Measured on ${amount(measured.length)} honest events; discriminator_auc ${area(evaluation.discriminatorAuc)}.`,
     chosenSentence(evaluation, thresholds),
   ].join('\n');
+}
+
+/** How p-values did, where there are test events. */
+function calibrationLines({ calibration }: Evaluation): string[] {
+  if (!calibration) return [];
+  const table = new Table({
+    head: ['training events', 'honest events', ...NOMINAL_RATES.map((rate) => `p ≤ ${limitText(rate)}`)],
+    colAligns: ['left', 'right', ...NOMINAL_RATES.map(() => 'right' as const)],
+    style: { head: [], border: [], compact: true },
+  });
+  for (const { title, honestEvents, actual } of calibration) {
+    if (honestEvents === 0) continue;
+    table.push([
+      title,
+      amount(honestEvents),
+      ...NOMINAL_RATES.map((_, r) => (actual === null ? '–' : percent(actual[r]))),
+    ]);
+  }
+  return [table.toString()];
 }

@@ -5,10 +5,13 @@ import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
 import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
+import { explainCommand } from './explain.ts';
+import { inspectCommand } from './inspect.ts';
 import { prepareCommand } from './prepare.ts';
 import { scoreCommand } from './score.ts';
 import { simulateCommand } from './simulate.ts';
 import { trainCommand } from './train.ts';
+import { updateCommand } from './update.ts';
 
 const program = new Command('ip-insights')
   .description(
@@ -19,7 +22,17 @@ const program = new Command('ip-insights')
   .showHelpAfterError('(--help says how to use it)')
   .exitOverride();
 
-const COMMANDS = [simulateCommand, prepareCommand, trainCommand, scoreCommand, evaluateCommand, demoCommand];
+const COMMANDS = [
+  simulateCommand,
+  prepareCommand,
+  trainCommand,
+  scoreCommand,
+  explainCommand,
+  inspectCommand,
+  updateCommand,
+  evaluateCommand,
+  demoCommand,
+];
 for (const command of COMMANDS.map((create) => create()))
   program.addCommand(command.copyInheritedSettings(program));
 

@@ -43,3 +43,24 @@ export function requireDifferentFiles(
     taken.set(path, option);
   }
 }
+
+/** `--max-fpr` or `--max-alerts-per-day`: how a threshold is chosen. */
+export function thresholdOptions(flags: {
+  maxFpr?: string | undefined;
+  maxAlertsPerDay?: string | undefined;
+}): { maxFalsePositiveRate: number | undefined; maxAlertsPerDay: number | undefined } {
+  const { maxFpr, maxAlertsPerDay } = flags;
+  if (maxFpr !== undefined && maxAlertsPerDay !== undefined) {
+    throw new UsageError('--max-alerts-per-day: expected it or --max-fpr, got both.');
+  }
+  return {
+    maxFalsePositiveRate:
+      maxFpr === undefined
+        ? undefined
+        : numberOption('--max-fpr', maxFpr, (share) => share > 0 && share < 1, 'a share above 0 and below 1'),
+    maxAlertsPerDay:
+      maxAlertsPerDay === undefined
+        ? undefined
+        : numberOption('--max-alerts-per-day', maxAlertsPerDay, (alerts) => alerts > 0, 'a number above 0'),
+  };
+}

@@ -24,7 +24,11 @@ export function readRangeList(path: string | undefined, family: 'ipv4' | 'ipv6',
   return { ranges, identity: { name: basename(file), sha256: sha256(bytes), count: ranges.count } };
 }
 
-function packagedList(family: 'ipv4' | 'ipv6', option: string): string {
+/**
+ * Where the list of a family in the package @ip-location-db/asn lies.
+ * @throws InputError where the package is not installed
+ */
+export function packagedList(family: 'ipv4' | 'ipv6', option: string): string {
   const name = `@ip-location-db/asn/asn-${family}.csv`;
   try {
     return createRequire(import.meta.url).resolve(name);

@@ -1,6 +1,7 @@
 import { formatAddress, isIpv4 } from '../addresses/address.ts';
 import type { EventRecord } from '../events/readEvents.ts';
-import type { Reason, Verdict } from '../model/model.ts';
+import type { Assessment, Verdict } from '../model/model.ts';
+import type { Reason } from '../model/reasons.ts';
 
 const encoder = new TextEncoder();
 
@@ -11,25 +12,31 @@ const ENTITY = encoder.encode('{"entity":"');
 const ADDRESS = encoder.encode('","address":"');
 const DOT_PRODUCT = encoder.encode('","dot_product":');
 const ANOMALY = encoder.encode(',"anomaly":');
+const P_VALUE = encoder.encode(',"p_value":');
 const VERDICTS: Record<Verdict, Uint8Array> = {
-  ok: encoder.encode(',"p_value":null,"verdict":"ok","reasons":['),
-  suspicious: encoder.encode(',"p_value":null,"verdict":"suspicious","reasons":['),
-  unknown: encoder.encode(',"p_value":null,"verdict":"unknown","reasons":['),
+  ok: encoder.encode(',"verdict":"ok","reasons":'),
+  suspicious: encoder.encode(',"verdict":"suspicious","reasons":'),
+  unknown: encoder.encode(',"verdict":"unknown","reasons":'),
 };
-const END = encoder.encode(']}\n');
+const END = encoder.encode('}\n');
 
 /** What a line may need besides its entity's name. */
-const SPARE_BYTES = 2048;
+const SPARE_BYTES = 512;
+/** A character becomes three bytes of UTF-8 at most. */
+const BYTES_PER_CHARACTER = 3;
+/** As many digits as a float32 has, of which dot products are. */
+const DIGITS = 9;
 
 /** Writes the lines of `score` as bytes: names go from input to output without becoming strings. */
 export class ScoreLines {
   #bytes = new Uint8Array(1 << 20);
   #length = 0;
-  readonly #reasons = new Map<Reason, Uint8Array>();
 
-  add(record: EventRecord, dotProduct: number, verdict: Verdict, reasons: Reason[]): void {
+  add(record: EventRecord, { dotProduct, anomaly, pValue, verdict }: Assessment, reasons: Reason[]): void {
+    const json = reasons.length === 0 ? '[]' : JSON.stringify(reasons);
     // A control character of one byte becomes six.
-    const needed = this.#length + 6 * (record.entityEnd - record.entityStart) + SPARE_BYTES;
+    const name = 6 * (record.entityEnd - record.entityStart);
+    const needed = this.#length + name + json.length * BYTES_PER_CHARACTER + SPARE_BYTES;
     if (needed > this.#bytes.length) {
       const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
       larger.set(this.#bytes.subarray(0, this.#length));
@@ -41,21 +48,13 @@ export class ScoreLines {
     if (isIpv4(record.words)) this.#putIpv4(record.words[3]);
     else this.#putAscii(formatAddress(record.words));
     this.#put(DOT_PRODUCT);
-    const text = String(dotProduct);
-    this.#putAscii(text);
+    this.#putAscii(String(dotProduct));
     this.#put(ANOMALY);
-    if (text.startsWith('-')) this.#putAscii(text.slice(1));
-    else this.#putAscii(text === '0' ? text : `-${text}`);
+    this.#putAscii(String(Number(anomaly.toPrecision(DIGITS))));
+    this.#put(P_VALUE);
+    this.#putAscii(pValue === null ? 'null' : String(Number(pValue.toPrecision(4))));
     this.#put(VERDICTS[verdict]);
-    for (const [i, reason] of reasons.entries()) {
-      if (i > 0) this.#bytes[this.#length++] = 44;
-      let json = this.#reasons.get(reason);
-      if (!json) {
-        json = encoder.encode(JSON.stringify(reason));
-        this.#reasons.set(reason, json);
-      }
-      this.#put(json);
-    }
+    this.#length += encoder.encodeInto(json, this.#bytes.subarray(this.#length)).written;
     this.#put(END);
   }
 

@@ -1,20 +1,36 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command } from 'commander';
+import type { GroupKind } from '../addresses/groupTable.ts';
 import { counted, quoted, UsageError } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
-import { trainModel } from '../model/trainModel.ts';
+import type { FittedModel } from '../model/fitModel.ts';
+import type { ModelCard } from '../model/modelCard.ts';
+import type { ThresholdRule } from '../model/threshold.ts';
+import { type ProviderTable, trainModel } from '../model/trainModel.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';
 import { CheckpointFolder } from './checkpointFolder.ts';
-import { integerOption, numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
+import { readGroupTable } from './groupTables.ts';
+import {
+  integerOption,
+  numberOption,
+  onBadLineOption,
+  requireDifferentFiles,
+  thresholdOptions,
+} from './options.ts';
 import { startProgress } from './progress.ts';
 import { readEventFiles } from './readInput.ts';
 
 type TrainFlags = {
   model: string;
   validation?: string;
+  asn?: string[];
+  country?: string[];
+  halfLife?: string;
+  maxFpr?: string;
+  maxAlertsPerDay?: string;
   seed: string;
   threads?: string;
   checkpoint?: string;
@@ -30,6 +46,20 @@ export function trainCommand(): Command {
     .argument('<events...>', 'CSV files, gzip recognised, - for standard input')
     .requiredOption('--model <file>', 'the model to write')
     .option('--validation <file>', 'later honest events: discriminator_auc after every epoch')
+    .option(
+      '--asn <file...>',
+      'providers of addresses, CSV first,last,asn[,name] or MMDB: a rung of the ladder; "packaged" for @ip-location-db/asn',
+    )
+    .option('--country <file...>', 'countries of addresses, CSV first,last,country or MMDB: a rung too')
+    .option(
+      '--half-life <days>',
+      'half of what an address counts fades in so many days, such as 30d (default: nothing fades)',
+    )
+    .option(
+      '--max-fpr <share>',
+      'verdict "suspicious" for at most this share of honest events (default: 0.01)',
+    )
+    .option('--max-alerts-per-day <n>', 'verdict "suspicious" for at most so many honest events a day')
     .option('--seed <n>', 'the same seed and data give the same model', '1')
     .option(
       '--threads <n>',
@@ -71,7 +101,12 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
   const seed = integerOption('--seed', flags.seed, 0, Number.MAX_SAFE_INTEGER);
   const onBadLine = onBadLineOption(flags.onBadLine);
   requireDifferentFiles(
-    [...events, ...(flags.validation === undefined ? [] : [flags.validation])],
+    [
+      ...events,
+      ...(flags.validation === undefined ? [] : [flags.validation]),
+      ...(flags.asn ?? []),
+      ...(flags.country ?? []),
+    ],
     [['--model', flags.model]],
   );
   await trainFiles({
@@ -83,8 +118,32 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
     threads,
     kernels: flags.kernels,
     checkpoint: flags.checkpoint === undefined ? undefined : { folder: flags.checkpoint, minutes },
+    tables: [
+      ...(flags.asn ? [readProviderTable(flags.asn, 'asn', '--asn')] : []),
+      ...(flags.country ? [readProviderTable(flags.country, 'country', '--country')] : []),
+    ],
+    halfLifeDays: halfLifeOption(flags.halfLife),
+    threshold: thresholdOptions(flags),
     onBadLine,
   });
+}
+
+/** A table as a rung of the ladder; what was cut or dropped is said. */
+function readProviderTable(paths: string[], kind: GroupKind, option: string): ProviderTable {
+  const { table, trimmed, dropped, identity } = readGroupTable(paths, kind, option);
+  const count = table.count - 1;
+  const groups = kind === 'asn' ? counted(count, 'provider') : counted(count, 'country', 'countries');
+  const cut = trimmed > 0 ? `, ${counted(trimmed, 'range')} cut short where the next one begins` : '';
+  const lost = dropped > 0 ? `, ${counted(dropped, 'IPv6 range')} narrower than a /64 left out` : '';
+  process.stderr.write(`${identity.name}: ${groups}${cut}${lost}\n`);
+  return { table, ...identity };
+}
+
+/** `30d` or `30` → days */
+function halfLifeOption(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const isDays = (days: number) => days >= 0.1 && days <= 36_500;
+  return numberOption('--half-life', text.replace(/d$/i, ''), isDays, 'days from 0.1 to 36500, such as 30d');
 }
 
 /** More would wait for each other only; each takes memory of its own. */
@@ -102,6 +161,9 @@ interface TrainFiles {
   threads?: number;
   kernels: 'auto' | 'plain';
   checkpoint?: { folder: string; minutes?: number };
+  tables: ProviderTable[];
+  halfLifeDays?: number;
+  threshold: ThresholdRule;
   onBadLine: 'error' | 'skip';
 }
 
@@ -117,8 +179,10 @@ async function trainFiles(options: TrainFiles): Promise<void> {
   const validation = options.validation
     ? (await readEventFiles([options.validation], { onBadLine })).events
     : undefined;
+  let pairs = 0;
   let epochs = 1;
   let interval = 1;
+  let fitStarted = 0;
   /** the first report of the present epoch */
   let first = { epoch: -1, samples: 0, time: 0 };
   const started = performance.now();
@@ -130,29 +194,56 @@ async function trainFiles(options: TrainFiles): Promise<void> {
       kernels: options.kernels,
       checkpoint,
       validation,
-      onStart: ({ hyperparameters: h, prefixes, threads, plainReason }) => {
+      tables: options.tables,
+      halfLifeDays: options.halfLifeDays,
+      threshold: options.threshold,
+      onStart: ({ stage, pairs: count, hyperparameters: h, prefixes, threads, plainReason }) => {
+        pairs = count;
         epochs = h.epochs;
         interval = h.batchMetricsPublishInterval;
-        process.stderr.write(
-          `training: ${counted(events.count, 'event')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}\n`,
-        );
-        if (plainReason !== '') process.stderr.write(`note: ${plainReason}\n`);
-        if (events.entities.count === 1) {
+        first = { epoch: -1, samples: 0, time: 0 };
+        progress?.stop();
+        if (stage === 'fit') {
           process.stderr.write(
-            'warning: all events are of one entity, so nothing can be learned from what others do.\n',
+            `fitting: vectors of the earlier ${counted(count, 'pair')}, to see on later events how far they can be trusted\n`,
+          );
+          if (plainReason !== '') process.stderr.write(`note: ${plainReason}\n`);
+          if (events.entities.count === 1) {
+            process.stderr.write(
+              'warning: all events are of one entity, so nothing can be learned from what others do.\n',
+            );
+          }
+          warnOfTooFewSteps(h, count);
+        } else {
+          process.stderr.write(
+            `training: ${counted(events.count, 'event')}, ${counted(count, 'distinct pair')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}\n`,
           );
         }
-        warnOfTooFewSteps(h, events.count);
-        progress = startProgress({ label: 'training', total: events.count * h.epochs, unit: 'events' });
+        const label = stage === 'fit' ? 'fitting' : 'training';
+        progress = startProgress({ label, total: count * h.epochs, unit: 'pairs' });
+      },
+      onFit: (fitted) => {
+        if (fitted === 'begins') {
+          progress?.stop();
+          fitStarted = performance.now();
+          return;
+        }
+        const seconds = (performance.now() - fitStarted) / 1000;
+        process.stderr.write(`${fitSummary(fitted)} (${seconds.toFixed(1)} s)\n`);
       },
       onProgress: ({ epoch, batches, positives, samples, crossEntropyNats, accuracy }) => {
         const metrics = `cross entropy ${crossEntropyNats.toFixed(4)}, accuracy ${accuracy.toFixed(4)}`;
-        progress?.update(epoch * events.count + positives, `epoch ${epoch + 1}: ${metrics}`);
+        progress?.update(epoch * pairs + positives, `epoch ${epoch + 1}: ${metrics}`);
         if (epoch !== first.epoch) first = { epoch, samples, time: performance.now() };
         else if (batches % interval === 0) {
           const rate = Math.round(((samples - first.samples) * 1000) / (performance.now() - first.time));
           progress?.line(`epoch ${epoch + 1}, batch ${batches}: ${metrics}, ${counted(rate, 'sample')}/s`);
         }
+      },
+      onFitEpoch: ({ epoch, crossEntropyNats, accuracy }) => {
+        progress?.line(
+          `fitting: epoch ${epoch} of ${epochs}: cross entropy ${crossEntropyNats.toFixed(5)}, accuracy ${accuracy.toFixed(5)}`,
+        );
       },
       onEpoch: ({ epoch, crossEntropyNats, accuracy, discriminatorAuc }) => {
         const auc =
@@ -170,15 +261,32 @@ async function trainFiles(options: TrainFiles): Promise<void> {
     progress?.stop();
     const sizeBytes = saveModel(model, path);
     const seconds = (performance.now() - started) / 1000;
-    const { epoch, batch } = checkpoint?.resumedFrom ?? { epoch: 0, batch: 0 };
-    const known = epoch * events.count + batch * model.card.hyperparameters.miniBatchSize;
-    const rate = Math.round((events.count * epochs - known) / seconds);
+    const rate = Math.round((events.count * epochs) / seconds);
+    process.stderr.write(`${thresholdText(model.card)}\n`);
     process.stderr.write(
       `${path}: ${(sizeBytes / 1e6).toFixed(1)} MB, trained in ${seconds.toFixed(1)} s (${counted(rate, 'event')}/s)\n`,
     );
   } finally {
     progress?.stop();
   }
+}
+
+/** What the later events said, in one line. */
+function fitSummary({ fittedOn, stacking }: FittedModel): string {
+  if (fittedOn.newPlaces === 0) {
+    return 'fitting: no later event is from a place new to its account, so the mixture keeps the weights that it begins with';
+  }
+  return `fitting: ${counted(fittedOn.events, 'later event')}, ${counted(fittedOn.newPlaces, 'one', 'ones')} from places new to their account; trust in history ${stacking.history.toFixed(2)}, in vectors ${stacking.neural.toFixed(2)}`;
+}
+
+function thresholdText({ threshold }: ModelCard): string {
+  if (!threshold) return 'threshold: none, later honest events were too few';
+  const { anomaly, rule, limit, falsePositiveRate } = threshold;
+  const asked =
+    rule === 'max_fpr'
+      ? `at most ${limit * 100} % of honest events`
+      : `at most ${counted(limit, 'alert')} a day`;
+  return `threshold: suspicious from an anomaly of ${anomaly.toFixed(3)} on (${asked}; ${(100 * falsePositiveRate).toFixed(2)} % of the later ones)`;
 }
 
 /** Ten times the loss of a model that knows nothing, ln 2: no sound training comes near it. */

@@ -7,7 +7,7 @@ import {
   type ThresholdRule,
   type ThresholdTable,
 } from '../evaluate/evaluation.ts';
-import { countAtLeast, nextAbove, thresholdForFalsePositiveRate } from '../ranking/roc.ts';
+import { countAtLeast, thresholdForFalsePositiveRate } from '../ranking/roc.ts';
 
 /** How the threshold is chosen: by one of the two. */
 export interface ThresholdChoice {
@@ -19,12 +19,6 @@ export interface ThresholdChoice {
 
 /** Alerts that a person, a team and a machine can follow up in a day. */
 const ALERTS_PER_DAY = [10, 100, 1000];
-
-/** The notebook of AWS's tutorial flags where −dot_product is above these. */
-const AWS_THRESHOLDS = [
-  { limit: 0, purpose: 'second factor' },
-  { limit: 10, purpose: 'investigation' },
-];
 
 /**
  * The thresholds to choose from, and what each would do. Thresholds by false-positive rate are set on the calibration
@@ -59,10 +53,6 @@ export function thresholdTable(evaluation: Evaluation, choice: ThresholdChoice =
   const rows = [
     ...[...rates].sort((a, b) => a - b).map(byRate),
     ...(traffic ? alerts.filter((limit) => limit < traffic.eventsPerDay).map(byAlerts) : []),
-    ...AWS_THRESHOLDS.map(({ limit, purpose }) =>
-      // AWS flags above the threshold, everything here flags from the threshold on.
-      row(evaluation, { kind: 'aws', limit, purpose }, nextAbove(limit), honest.calibration),
-    ),
   ];
   const isChosen = ({ rule }: Threshold) =>
     maxAlertsPerDay === undefined
@@ -95,8 +85,8 @@ function row(
     falseAlarmsPerDay: traffic ? flagged / traffic.days : null,
     effects: comparisons
       .filter(({ honestKind }) => honestKind === null)
-      .map(({ attacker, neural, unusedHonest }): ThresholdEffect => {
-        const truePositiveRate = shareFlagged(neural.attacks);
+      .map(({ attacker, model, unusedHonest }): ThresholdEffect => {
+        const truePositiveRate = shareFlagged(model.attacks);
         const falsePositiveRate = shareFlagged(unusedHonest);
         const alerts = truePositiveRate + falsePositiveRate;
         return {

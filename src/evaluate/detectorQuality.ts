@@ -56,6 +56,22 @@ export class Judge {
       .map((detector) => detectorQuality(detector.id, this.ranked(detector, honest, attacks, attack)));
   }
 
+  /** The same for some of the events: those at the positions, where honest event and attack k belong together. */
+  compareAt(honest: Events, attacks: Events, attack: string, positions: Uint32Array): DetectorQuality[] {
+    const at = (all: Float64Array) => Float64Array.from(positions, (i) => all[i]);
+    return this.detectors
+      .filter((detector) => detector.judges(attack))
+      .map((detector) =>
+        detectorQuality(
+          detector.id,
+          rankScores(
+            at(this.anomalies(detector, honest, attack)),
+            at(this.anomalies(detector, attacks, attack)),
+          ),
+        ),
+      );
+  }
+
   ranked(detector: Detector, honest: Events, attacks: Events, attack: string): RankedScores {
     return rankScores(this.anomalies(detector, honest, attack), this.anomalies(detector, attacks, attack));
   }

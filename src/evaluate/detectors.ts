@@ -1,16 +1,20 @@
 import { isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
 import type { Model } from '../model/model.ts';
+import type { FreemanBaseline } from './freeman.ts';
 import type { AccountHistory } from './history.ts';
 import type { Oracle, OracleAttack } from './oracle.ts';
 import type { Population } from './population.ts';
 
 export type DetectorId =
+  | 'mixture'
+  | 'history'
   | 'neural'
   | 'longest_shared_prefix'
   | 'new_network'
   | 'new_address'
   | 'popularity'
+  | 'freeman'
   | 'oracle';
 
 /** Something that says how strange an event is. */
@@ -30,19 +34,52 @@ export interface Detector {
 
 const ANY_ATTACK = { judges: () => true, dependsOnAttack: false };
 
+/** The default score. */
+export function mixtureDetector(model: Model): Detector {
+  return {
+    id: 'mixture',
+    title: 'mixture (the model)',
+    meaning: 'The anomaly that the model gives: the history of accounts and the vectors together.',
+    ...ANY_ATTACK,
+    anomalies: (events) => model.anomalies(events),
+  };
+}
+
+/** The ladder of networks without the vectors. */
+export function historyDetector(model: Model): Detector {
+  return {
+    id: 'history',
+    title: 'history alone',
+    meaning: 'One part of the model: minus ln of the likelihood ratio that its history of networks gives.',
+    ...ANY_ATTACK,
+    anomalies: (events) => {
+      const numbers = model.seen.numbersOf(events.entities);
+      return eachEvent(
+        events,
+        (entity, i) => 0 - model.scorer.logRatio(numbers[entity], events.addresses, i),
+      );
+    },
+  };
+}
+
 /** IP Insights itself: anomaly = −dot product. */
 export function neuralDetector(model: Model): Detector {
   return {
     id: 'neural',
-    title: 'neural',
-    meaning: 'The model: minus the dot product of the vectors of account and address.',
+    title: 'neural alone',
+    meaning:
+      'One part of the model, IP Insights itself: minus the dot product of the vectors of account and address.',
     ...ANY_ATTACK,
     anomalies: (events) => Float64Array.from(model.dotProducts(events), (dotProduct) => 0 - dotProduct),
   };
 }
 
 /** What can be had without learning anything. */
-export function baselineDetectors(history: AccountHistory, population: Population): Detector[] {
+export function baselineDetectors(
+  history: AccountHistory,
+  population: Population,
+  freeman: FreemanBaseline,
+): Detector[] {
   return [
     {
       id: 'longest_shared_prefix',
@@ -85,6 +122,14 @@ export function baselineDetectors(history: AccountHistory, population: Populatio
       meaning: 'How rare the networks of the address are among all training events, whoever the account is.',
       ...ANY_ATTACK,
       anomalies: (events) => eachEvent(events, (_, i) => 0 - population.logProbability(events.addresses, i)),
+    },
+    {
+      id: 'freeman',
+      title: 'Freeman 2016',
+      meaning:
+        'ln of how probable the address is in general over how probable it is for the account, smoothed over provider and country where the model has tables of them (Freeman et al., NDSS 2016).',
+      ...ANY_ATTACK,
+      anomalies: (events) => eachEvent(events, (entity, i) => freeman.anomaly(entity, events.addresses, i)),
     },
   ];
 }

@@ -78,11 +78,11 @@ test('popularity, which ignores the account, does not tell a swap from an honest
 });
 
 test('the figures are those of the scores; the same seed gives the same, another seed others', () => {
-  const { neural, detectors, honestEvents } = against(evaluation, 'announced');
+  const { model: ranked, detectors, honestEvents } = against(evaluation, 'announced');
   assert.equal(honestEvents, 5000);
   for (const point of [...detectors[0].atFalsePositiveRate, ...detectors[0].atTruePositiveRate]) {
-    assert.equal(point.truePositiveRate, countAtLeast(neural.attacks, point.threshold) / 5000);
-    assert.equal(point.falsePositiveRate, countAtLeast(neural.honest, point.threshold) / 5000);
+    assert.equal(point.truePositiveRate, countAtLeast(ranked.attacks, point.threshold) / 5000);
+    assert.equal(point.falsePositiveRate, countAtLeast(ranked.honest, point.threshold) / 5000);
   }
   const json = (one: Evaluation) => JSON.stringify(metricsObject(one, thresholdTable(one)));
   const again = evaluateModel(model, data, { sampleSize: 5000 });
@@ -150,11 +150,11 @@ test('labelled events alone stand in for a test: each kind apart and all togethe
   ]);
   const both = evaluateModel(model, { ...data, labelled }, { sampleSize: 1000 });
   assert.deepEqual(
-    both.comparisons.slice(0, 4).map(({ attacker }) => attacker),
-    ['announced', 'octets', 'swap', 'labelled'],
+    both.comparisons.slice(0, 5).map(({ attacker }) => attacker),
+    ['announced', 'octets', 'swap', 'same_provider', 'labelled'],
   );
-  assert.equal(both.comparisons[3].unusedHonest.length, 200);
-  assert.ok(both.comparisons[3].detectors.every(({ detector }) => detector !== 'oracle'));
+  assert.equal(both.comparisons[4].unusedHonest.length, 200);
+  assert.ok(both.comparisons[4].detectors.every(({ detector }) => detector !== 'oracle'));
 });
 
 test('what cannot be judged is refused with the reason', () => {

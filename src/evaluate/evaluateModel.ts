@@ -1,19 +1,22 @@
 import { counted, InputError } from '../errors.ts';
 import { type Events, selectEvents } from '../events/events.ts';
 import type { Model } from '../model/model.ts';
-import { drawAnnouncedAttacks, drawOctetAttacks, drawSwapAttacks } from './attackers.ts';
+import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
+import { calibrationRows } from './calibrationTable.ts';
+import { type Contest, drawnContests, labelledContests, type Subset, subsetsOf } from './contests.ts';
 import { Judge } from './detectorQuality.ts';
-import { baselineDetectors, neuralDetector, oracleDetector } from './detectors.ts';
+import {
+  baselineDetectors,
+  historyDetector,
+  mixtureDetector,
+  neuralDetector,
+  oracleDetector,
+} from './detectors.ts';
 import type { Comparison, Evaluation, EvaluationData, EventCounts, InputNames } from './evaluation.ts';
 import { fittingOracle } from './fittingOracle.ts';
+import { FreemanBaseline } from './freeman.ts';
 import { AccountHistory } from './history.ts';
-import {
-  chooseKnownEvents,
-  chooseLabelledEvents,
-  honestTraffic,
-  type KnownLabelledEvents,
-  splitHonestEvents,
-} from './honestSample.ts';
+import { chooseKnownEvents, chooseLabelledEvents, honestTraffic, splitHonestEvents } from './honestSample.ts';
 import { Population } from './population.ts';
 import { strangestEvents } from './strangest.ts';
 
@@ -30,15 +33,6 @@ export interface EvaluationOptions {
 
 /** How many of the strangest events are kept for people to read. */
 const STRANGEST = 15;
-
-/** Attacks of one kind, and the honest events that they are compared with. */
-interface Contest {
-  attacker: string;
-  title: string;
-  honestKind: string | null;
-  honest: Events;
-  attacks: Events;
-}
 
 /**
  * Judges a model on honest events that it has not seen, against attackers that are drawn or labelled, side by side with
@@ -78,8 +72,13 @@ export function evaluateModel(
     ? [...drawn, ...labelledContests(labelled)]
     : [...labelledContests(labelled), ...drawn];
 
-  const neural = neuralDetector(model);
-  const judge = new Judge([neural, ...baselineDetectors(history, new Population(data.train))]);
+  const main = mixtureDetector(model);
+  const judge = new Judge([
+    main,
+    historyDetector(model),
+    neuralDetector(model),
+    ...baselineDetectors(history, new Population(data.train), freemanOf(model, data.train)),
+  ]);
   if (data.truth) {
     const oracle = fittingOracle(data.truth, data.ranges, honest, names);
     if (typeof oracle === 'string') notes.push(oracle);
@@ -87,27 +86,46 @@ export function evaluateModel(
   }
 
   onStage(`scoring ${counted(allHonest.count, 'honest event')}`);
-  const anomalies = judge.anomalies(neural, allHonest, '');
+  const anomalies = judge.anomalies(main, allHonest, '');
   const sortedAt = (positions: Uint32Array) => Float64Array.from(positions, (i) => anomalies[i]).sort();
   const evaluation = sortedAt(places.evaluation);
 
-  const comparisons = contests.map((contest): Comparison => {
-    const { attacker, title, honestKind, attacks } = contest;
-    if (honestKind === null) onStage(`judging: ${title}`);
-    const ranked = judge.ranked(neural, contest.honest, attacks, attacker);
-    // Labelled honest events that stand in for a test set the thresholds, all but the evaluation sample.
+  const compared = (contest: Contest, subset?: Subset): Comparison => {
+    const { attacker, title, attacks } = contest;
+    const ranked = judge.ranked(main, contest.honest, attacks, attacker);
+    // Labelled honest events that stand in for a test set set the thresholds, all but the evaluation sample.
     const isUnused = contest.honest === honest || test !== undefined;
     return {
       attacker,
       title,
-      honestKind,
-      honestEvents: contest.honest.count,
-      attackEvents: attacks.count,
-      detectors: judge.compare(contest.honest, attacks, attacker),
-      neural: ranked,
+      honestKind: subset?.id ?? contest.honestKind,
+      honestTitle: subset?.title ?? contest.honestKind,
+      honestEvents: subset?.positions.length ?? contest.honest.count,
+      attackEvents: subset?.positions.length ?? attacks.count,
+      detectors: subset
+        ? judge.compareAt(contest.honest, attacks, attacker, subset.positions)
+        : judge.compare(contest.honest, attacks, attacker),
+      model: ranked,
       unusedHonest: isUnused ? ranked.honest : evaluation,
     };
+  };
+  const comparisons = contests.map((contest): Comparison => {
+    if (contest.honestKind === null) onStage(`judging: ${contest.title}`);
+    return compared(contest);
   });
+  if (test) {
+    onStage('judging: new addresses and sparse accounts apart');
+    for (const contest of contests) {
+      if (contest.honestKind !== null || !contest.isPaired) continue;
+      comparisons.push(...subsetsOf(history, contest.honest).map((subset) => compared(contest, subset)));
+    }
+    const cold = coldEvents(data.test!, isKnown, sampleSize, seed);
+    if (cold) {
+      for (const contest of drawnContests(model, cold, data, seed, [])) {
+        comparisons.push(compared({ ...contest, honestKind: 'new_account' }));
+      }
+    }
+  }
   const octets = comparisons.find(({ attacker }) => attacker === 'octets')!;
   const traffic = test
     ? honestTraffic(allHonest, honestName)
@@ -127,7 +145,8 @@ export function evaluateModel(
     ranges: data.ranges?.identity ?? null,
     detectors: judge.detectors.map(({ id, title, meaning }) => ({ id, title, meaning })),
     comparisons,
-    discriminatorAuc: octets.detectors[0].areaUnderCurve,
+    calibration: test ? calibrationRows(model, data.test!) : null,
+    discriminatorAuc: octets.detectors.find(({ detector }) => detector === 'neural')!.areaUnderCurve,
     honest: {
       evaluation,
       calibration: sortedAt(places.calibration),
@@ -137,12 +156,45 @@ export function evaluateModel(
     strangestHonest: strangestEvents(allHonest, anomalies, history, STRANGEST),
     strangestAttacks: strangestEvents(
       first.attacks,
-      judge.anomalies(neural, first.attacks, ''),
+      judge.anomalies(main, first.attacks, ''),
       history,
       STRANGEST,
     ),
     notes,
   };
+}
+
+/** Events of accounts that training has not seen, at most a sample of them; undefined where they are too few to say anything. */
+function coldEvents(
+  events: Events,
+  isKnown: Uint8Array,
+  sampleSize: number,
+  seed: number,
+): Events | undefined {
+  const positions: number[] = [];
+  for (let i = 0; i < events.count; i++) if (isKnown[events.entity[i]] === 0) positions.push(i);
+  if (positions.length < LEAST_COLD) return undefined;
+  const order = permutation(positions.length, new RandomStream(seed, PURPOSE.sampling, 1));
+  const chosen = order.subarray(0, sampleSize).sort();
+  return selectEvents(
+    events,
+    Uint32Array.from(chosen, (k) => positions[k]),
+  );
+}
+const LEAST_COLD = 100;
+
+/** The published baseline, with the provider and country tables of the model. */
+function freemanOf(model: Model, train: Events): FreemanBaseline {
+  const ofKind = (kind: string) => model.history.groups.filter(({ table }) => table.parts.kind === kind);
+  const tables = [...ofKind('asn').slice(0, 1), ...ofKind('country').slice(0, 1)];
+  return new FreemanBaseline(
+    train,
+    tables.map(
+      ({ table }) =>
+        (words, index) =>
+          table.find(words, index),
+    ),
+  );
 }
 
 /** Numbers of entities of two dictionaries must not be taken for each other. */
@@ -199,56 +251,4 @@ function noteLeftOut(notes: string[], name: string, { events, eventsLeftOut }: E
   notes.push(
     `${eventsLeftOut.toLocaleString('en-US')} of ${counted(events, 'event')} in ${name} left out: their accounts were not seen in training.`,
   );
-}
-
-/** Attacks that are drawn: the tutorial's first. */
-function drawnContests(
-  model: Model,
-  honest: Events,
-  { ranges }: EvaluationData,
-  seed: number,
-  notes: string[],
-): Contest[] {
-  const contests: Contest[] = [];
-  const add = (attacker: string, title: string, attacks: Events) =>
-    contests.push({ attacker, title, honestKind: null, honest, attacks });
-  const announced = ranges && drawAnnouncedAttacks(honest, ranges.ranges, seed);
-  if (announced) add('announced', 'announced ranges', announced);
-  else {
-    const reason = ranges
-      ? `${ranges.identity.name} has no IPv4 range`
-      : 'there is no list of ranges. Name one with --ranges';
-    notes.push(`No attacks from announced ranges: ${reason}.`);
-  }
-  add('octets', 'random octets', drawOctetAttacks(honest, model.weights.prefixes, seed));
-  const swap = drawSwapAttacks(honest, seed);
-  if (swap) add('swap', "another account's address", swap);
-  else notes.push("No attacks from other accounts' addresses: all honest events are of one account.");
-  return contests;
-}
-
-/** Every kind of labelled attack and all together, against every kind of honest events and all together. */
-function labelledContests(labelled: KnownLabelledEvents | undefined): Contest[] {
-  if (!labelled) return [];
-  const { honest, honestKinds, attacks, attackKinds } = labelled;
-  const contests: Contest[] = [];
-  for (const [honestKind, honestEvents] of [[null, honest] as const, ...honestKinds]) {
-    contests.push({
-      attacker: 'labelled',
-      title: 'labelled attacks',
-      honestKind,
-      honest: honestEvents,
-      attacks,
-    });
-    for (const [kind, events] of attackKinds) {
-      contests.push({
-        attacker: `labelled:${kind}`,
-        title: `labelled: ${kind || 'no kind'}`,
-        honestKind,
-        honest: honestEvents,
-        attacks: events,
-      });
-    }
-  }
-  return contests;
 }

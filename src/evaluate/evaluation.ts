@@ -1,9 +1,11 @@
+import type { NetworkList } from '../addresses/networkList.ts';
 import type { RangeTable } from '../addresses/ranges.ts';
 import type { Events } from '../events/events.ts';
 import type { RangesIdentity, Truth } from '../events/simulate/truth.ts';
-import type { ModelCard } from '../model/model.ts';
+import type { ModelCard } from '../model/modelCard.ts';
 import type { OperatingPoint, RankedScores } from '../ranking/roc.ts';
 import type { DetectorId } from './detectors.ts';
+import type { GroupedRanges } from './groupedRanges.ts';
 
 /** Events whose nature is known: a file of one's own. N events. */
 export interface LabelledEvents {
@@ -28,6 +30,10 @@ export interface EvaluationData {
   labelled?: LabelledEvents | undefined;
   /** announced IPv4 ranges: where the tutorial's attack comes from */
   ranges?: KnownRanges | undefined;
+  /** ranges by country, for attackers from the victim's own; provider ranges are those of `ranges` */
+  countries?: GroupedRanges | undefined;
+  /** networks that attackers are known to use, one attacker for each list */
+  lists?: { name: string; list: NetworkList }[] | undefined;
   /** what a simulated world knows, for the oracle */
   truth?: Truth | undefined;
 }
@@ -68,16 +74,30 @@ export interface Comparison {
   attacker: string;
   /** for headings */
   title: string;
-  /** null for all honest events, or a kind of those in the labelled file */
+  /** null for all honest events, or a kind of those in the labelled file, a subset of the test events (`contests.ts`), or `new_account` */
   honestKind: string | null;
+  /** the same for headings */
+  honestTitle: string | null;
   honestEvents: number;
   attackEvents: number;
   detectors: DetectorQuality[];
   /** anomalies of the model */
-  neural: RankedScores;
+  model: RankedScores;
   /** ascending anomalies of honest events that took no part in setting thresholds */
   unusedHonest: Float64Array;
 }
+
+/** How often honest events pass a p-value, against how often they should: all accounts, or those with so many events. */
+export interface CalibrationRow {
+  /** of the account's training events: `1–3`; `all` for all accounts seen in training, `none` for new ones */
+  title: string;
+  honestEvents: number;
+  /** share of them with a p-value of at most each of NOMINAL_RATES; null where the model gives none */
+  actual: number[] | null;
+}
+
+/** The false-positive rates that p-values are checked at. */
+export const NOMINAL_RATES = [0.001, 0.01, 0.05] as const;
 
 /** How an account usually signs in, and how near an address comes to that. */
 export interface Habit {
@@ -143,6 +163,8 @@ export interface Evaluation {
   detectors: { id: DetectorId; title: string; meaning: string }[];
   /** the most telling attack first, all honest kinds together before each kind */
   comparisons: Comparison[];
+  /** null without test events: only those hold all honest traffic */
+  calibration: CalibrationRow[] | null;
   /** `discriminator_auc` as AWS defines it: the model against random octets */
   discriminatorAuc: number;
   honest: HonestScores;
@@ -158,8 +180,7 @@ export interface Evaluation {
 /** Why a threshold stands in the table. */
 export type ThresholdRule =
   | { kind: 'false_positive_rate'; limit: number }
-  | { kind: 'alerts_per_day'; limit: number }
-  | { kind: 'aws'; limit: number; purpose: string };
+  | { kind: 'alerts_per_day'; limit: number };
 
 /** What a threshold does to one kind of attack. */
 export interface ThresholdEffect {

@@ -1,23 +1,24 @@
 import type { OperatingPoint } from '../ranking/roc.ts';
-import type {
-  Comparison,
-  Evaluation,
-  EventCounts,
-  LimitedPoint,
-  StrangeEvent,
-  Threshold,
-  ThresholdTable,
+import {
+  type Comparison,
+  type Evaluation,
+  type EventCounts,
+  type LimitedPoint,
+  NOMINAL_RATES,
+  type StrangeEvent,
+  type Threshold,
+  type ThresholdTable,
 } from './evaluation.ts';
 
 /** Raised where a key changes its meaning or goes; new keys do not raise it. */
-const METRICS_VERSION = 1;
+const METRICS_VERSION = 2;
 
 /**
  * The figures as a plain object for metrics.json (docs/evaluate.md). Rates are shares from 0 to 1. Numbers that JSON
  * cannot hold, such as a threshold of −Infinity, which flags everything, are null.
  */
 export function metricsObject(evaluation: Evaluation, thresholds: ThresholdTable): object {
-  const { card, names, test, labelled, ranges, traffic, comparisons } = evaluation;
+  const { card, names, test, labelled, ranges, traffic, comparisons, calibration } = evaluation;
   return {
     kind: 'ip-insights-metrics',
     version: METRICS_VERSION,
@@ -39,6 +40,13 @@ export function metricsObject(evaluation: Evaluation, thresholds: ThresholdTable
     chosen: thresholdObject(thresholds.chosen),
     thresholds: thresholds.rows.map(thresholdObject),
     attackers: comparisons.map(comparisonObject),
+    calibration:
+      calibration?.map(({ title, honestEvents, actual }) => ({
+        training_events: title.replace('–', '-'),
+        honest_events: honestEvents,
+        nominal_fpr: [...NOMINAL_RATES],
+        actual_fpr: actual,
+      })) ?? null,
     strangest_honest: evaluation.strangestHonest.map(strangeObject),
     strangest_attacks: evaluation.strangestAttacks.map(strangeObject),
     notes: evaluation.notes,

@@ -45,5 +45,4 @@ test('rules say what they promise', () => {
   assert.equal(ruleText({ kind: 'false_positive_rate', limit: 0.001 }), 'at most 0.1 % of honest events');
   assert.equal(ruleText({ kind: 'alerts_per_day', limit: 1 }), 'at most 1 alert a day');
   assert.equal(ruleText({ kind: 'alerts_per_day', limit: 1000 }), 'at most 1,000 alerts a day');
-  assert.equal(ruleText({ kind: 'aws', limit: 10, purpose: 'investigation' }), 'AWS 10: investigation');
 });

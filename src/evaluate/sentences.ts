@@ -43,8 +43,6 @@ export function ruleText(rule: ThresholdRule): string {
       return `at most ${limitText(rule.limit)} of honest events`;
     case 'alerts_per_day':
       return `at most ${amount(rule.limit)} ${rule.limit === 1 ? 'alert' : 'alerts'} a day`;
-    case 'aws':
-      return `AWS ${rule.limit}: ${rule.purpose}`;
   }
 }
 
@@ -59,7 +57,12 @@ export function attacksText({ attacker, title }: Pick<Comparison, 'attacker' | '
       return "attacks from other accounts' addresses";
     case 'labelled':
       return 'the labelled attacks';
+    case 'same_provider':
+      return "attacks from the victims' own providers";
+    case 'same_country':
+      return "attacks from the victims' own countries";
     default:
+      if (attacker.startsWith('list:')) return `attacks from ${title}`;
       return `the attacks labelled ${title.replace(/^labelled: /, '')}`;
   }
 }

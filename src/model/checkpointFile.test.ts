@@ -10,7 +10,7 @@ import type { Place } from '../neural/runTraining.ts';
 import { type EpochProgress, progressOf, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { Checkpoints } from './checkpointFile.ts';
-import type { EpochRecord } from './model.ts';
+import type { EpochRecord } from './modelCard.ts';
 import { headerLength, headerOf, sealed, withHeader, written } from './sampleModelFile.ts';
 import { inMemory } from './sectionFile.ts';
 import { type CheckpointKeeper, trainModel } from './trainModel.ts';
@@ -116,14 +116,21 @@ class EveryBatch implements CheckpointKeeper {
   readonly #from: Uint8Array | undefined;
   #checkpoints: Checkpoints | undefined;
   #pause = () => {};
+  #isFinal = false;
 
   constructor(from?: Uint8Array) {
     this.#from = from;
   }
 
-  restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined {
+  restore(
+    stage: string,
+    training: Training,
+    history: EpochRecord[],
+    validation: Events | undefined,
+  ): Place | undefined {
     this.#checkpoints = new Checkpoints(training, validation);
-    if (!this.#from) return undefined;
+    this.#isFinal = stage === 'final';
+    if (!this.#from || !this.#isFinal) return undefined;
     const kept = this.#checkpoints.restore(inMemory(this.#from), 'c');
     history.push(...kept.history);
     return kept.place;
@@ -135,7 +142,7 @@ class EveryBatch implements CheckpointKeeper {
   }
 
   save(place: Place, history: EpochRecord[]): void {
-    this.files.push(save({ checkpoints: this.#checkpoints! }, place, history));
+    if (this.#isFinal) this.files.push(save({ checkpoints: this.#checkpoints! }, place, history));
     // The threads go on first.
     setImmediate(this.#pause);
   }
@@ -197,7 +204,7 @@ test('the place of the bytes in memory does not matter, shared memory included',
 const SAME = 'Use the same data and options, or another --checkpoint folder.';
 const SHA = '[0-9a-f]{64}';
 const OTHERS: [name: string, of: Given, now: Given, what: string][] = [
-  ['more events', {}, { events: someEvents(71) }, 'the number of events was 70, is now 71'],
+  ['more events', {}, { events: someEvents(71) }, 'the number of distinct pairs was 70, is now 71'],
   [
     'other events',
     {},

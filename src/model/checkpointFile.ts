@@ -8,7 +8,7 @@ import type { Place } from '../neural/runTraining.ts';
 import type { Training } from '../neural/train.ts';
 import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
-import type { EpochRecord } from './model.ts';
+import type { EpochRecord } from './modelCard.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
 import {
   type Column,
@@ -163,7 +163,7 @@ export class Checkpoints {
       );
     };
     differs('the version of ip-insights', card.madeBy, ours.madeBy);
-    differs('the number of events', card.data.events, ours.data.events);
+    differs('the number of distinct pairs', card.data.events, ours.data.events);
     for (const { name: option } of HYPERPARAMETERS) {
       differs(
         optionName(option),

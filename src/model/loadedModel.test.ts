@@ -174,7 +174,7 @@ function oneByOne(model: Model, { count, entities, entity, addresses }: Events):
   const hashes = Array.from({ length: entities.count }, (_, e) => entities.hashOf(e));
   return Float32Array.from({ length: count }, (_, i) => {
     const [low, high] = hashes[entity[i]];
-    return model.dotProduct(low, high, addresses, i);
+    return model.neural.dotProduct(low, high, addresses, i);
   });
 }
 

@@ -1,157 +1,165 @@
 import { type AddressWords, explainBadAddress, formatAddress, parseAddress } from '../addresses/address.ts';
 import { InputError, quoted } from '../errors.ts';
-import { hashEntity, hashModulo } from '../events/entityHash.ts';
+import { hashEntity } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
+import type { History } from '../history/history.ts';
+import type { MixtureWeights } from '../history/mixture.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
-import type { Hyperparameters } from '../neural/hyperparameters.ts';
-import { Network, type Weights } from '../neural/network.ts';
+import type { Weights } from '../neural/network.ts';
+import type { Calibration } from './calibration.ts';
+import { MixtureScorer } from './mixtureScorer.ts';
+import type { ModelCard } from './modelCard.ts';
+import { NeuralScorer } from './neuralScorer.ts';
+import { hasNoBasis, type Reason, reasonsFor } from './reasons.ts';
 import type { SeenEntities } from './seenEntities.ts';
 
-/** What is known of one finished pass over the training data. */
-export interface EpochRecord {
-  epoch: number; // from 1
-  /** mean over observed and drawn pairs */
-  crossEntropyNats: number;
-  accuracy: number;
-  /** AUC of validation records against one random address each; null without validation data */
-  discriminatorAuc: number | null;
-}
-
-/** What a model says about itself. Nothing in it depends on when or where it was trained. */
-export interface ModelCard {
-  /** version of the package that trained it */
-  trainedBy: string;
-  hyperparameters: Hyperparameters;
-  seed: number;
-  data: {
-    events: number;
-    entities: number;
-    ipv4Events: number;
-    ipv6Events: number;
-    /** seconds since 1970 UTC; null where the events had no times */
-    firstTime: number | null;
-    lastTime: number | null;
-    prefixes: number;
-  };
-  /** which prefixes of an address have vectors, if training saw them */
-  prefixLengths: { ipv4: number[]; ipv6: number[] };
-  history: EpochRecord[];
-}
-
 export type Verdict = 'ok' | 'suspicious' | 'unknown';
-
-/** Why a score or verdict is what it is: a code for programs, a sentence for people. */
-export interface Reason {
-  code: 'entity_not_seen' | 'address_family_not_seen';
-  sentence: string;
-}
 
 /** What a model thinks of one event. */
 export interface Score {
   entity: string;
   /** in canonical form */
   address: string;
-  /** inner product of the two vectors, a float32; high = expected */
+  /** inner product of the two vectors, a float32; high = expected; means nothing for a never-seen entity */
   dotProduct: number;
-  /** high = strange; −dotProduct in this version */
+  /** in nats; high = strange, 0 where an attacker is as likely */
   anomaly: number;
-  /** share of honest events at least this strange; null: this version does not estimate it */
+  /** share of honest events at least this strange, among accounts with as many events; null where too few are known */
   pValue: number | null;
   verdict: Verdict;
   reasons: Reason[];
 }
 
-export const REASONS: Record<Reason['code'], Reason> = {
-  entity_not_seen: {
-    code: 'entity_not_seen',
-    sentence: 'This account was not in the training data, so its dot product means nothing.',
-  },
-  address_family_not_seen: {
-    code: 'address_family_not_seen',
-    sentence: 'The training data held no address of this family (IPv4 or IPv6), so the dot product is zero.',
-  },
-};
+/** What there is beside the vectors. */
+export interface ModelParts {
+  card: ModelCard;
+  weights: Weights;
+  seen: SeenEntities;
+  history: History;
+  mixture: MixtureWeights;
+  calibration: Calibration;
+}
 
-/** A trained IP Insights model. */
+/** The figures of one event. */
+export interface Assessment {
+  dotProduct: number;
+  anomaly: number;
+  pValue: number | null;
+  verdict: Verdict;
+}
+
+/** A trained model: vectors, history, and how they become a score. */
 export class Model {
   readonly card: ModelCard;
   readonly weights: Weights;
   readonly seen: SeenEntities;
-  readonly #network: Network;
+  readonly history: History;
+  readonly mixture: MixtureWeights;
+  readonly calibration: Calibration;
+  readonly neural: NeuralScorer;
+  readonly scorer: MixtureScorer;
 
   /** @param kernelMemory where the tables lie, for the WebAssembly kernels; without, the plain ones serve */
-  constructor(card: ModelCard, weights: Weights, seen: SeenEntities, kernelMemory?: KernelMemory) {
-    this.card = card;
-    this.weights = weights;
-    this.seen = seen;
-    this.#network = new Network(weights, kernelMemory);
+  constructor(parts: ModelParts, kernelMemory?: KernelMemory) {
+    this.card = parts.card;
+    this.weights = parts.weights;
+    this.seen = parts.seen;
+    this.history = parts.history;
+    this.mixture = parts.mixture;
+    this.calibration = parts.calibration;
+    this.neural = new NeuralScorer(parts.weights, parts.card.hyperparameters.numEntityVectors, kernelMemory);
+    this.scorer = new MixtureScorer(parts.history, parts.mixture, parts.card.mixture.stacking);
   }
 
   /**
-   * Scores one event; teaches the model nothing. Works badly for entities that training did not see: their row
-   * belongs to nobody or to a stranger, so the verdict is `unknown`.
-   * @param threshold flag at this anomaly and above; without one there is no basis for a verdict
+   * Scores one event; teaches the model nothing. An entity that the model has not seen is judged by where everybody
+   * signs in from, and its reasons say so.
+   * @param threshold flag at this anomaly and above; default: the model's own
    * @throws InputError where the entity is empty or the address is none
    */
-  score(entity: string, address: string, threshold?: number): Score {
-    if (typeof entity !== 'string' || entity === '') {
-      throw new InputError(`score: expected an entity, got ${quoted(String(entity))}.`);
-    }
-    const words = typeof address === 'string' ? parseAddress(address) : undefined;
-    if (!words) {
-      throw new InputError(
-        `score: expected an IP address, got ${quoted(String(address))}: ${explainBadAddress(String(address))}.`,
-      );
-    }
+  score(entity: string, address: string, threshold = this.card.threshold?.anomaly): Score {
+    const words = checkedWords(entity, address);
     const [low, high] = hashEntity(entity);
-    const dotProduct = this.dotProduct(low, high, words);
-    const anomaly = 0 - dotProduct;
-    const reasons = this.reasonsToDoubt(low, high, words);
+    const figures = this.assess(low, high, words, 0, threshold);
+    return { entity, address: formatAddress(words), ...figures, reasons: this.reasons() };
+  }
+
+  /**
+   * The figures of one event. `reasons` gives the reasons for them, until the next event is assessed.
+   * @param hashLow, hashHigh of the entity
+   */
+  assess(
+    hashLow: number,
+    hashHigh: number,
+    words: AddressWords,
+    index = 0,
+    threshold = this.card.threshold?.anomaly,
+  ): Assessment {
+    const entity = this.seen.find(hashLow, hashHigh);
+    const dotProduct = this.neural.dotProduct(hashLow, hashHigh, words, index);
+    const ownDotProduct = this.seen.hasVector(entity) ? dotProduct : 0;
+    const anomaly = this.scorer.anomaly(entity, ownDotProduct, words, index);
+    this.#last = { entity, dotProduct: ownDotProduct, words, index };
+    const pValue = this.calibration.pValue(anomaly, this.history.eventsOf(entity));
+    const isUnknown = threshold === undefined || hasNoBasis(this, words, index);
     return {
-      entity,
-      address: formatAddress(words),
       dotProduct,
       anomaly,
-      pValue: null,
-      verdict: verdictOf(anomaly, threshold, reasons),
-      reasons,
+      pValue,
+      verdict: isUnknown ? 'unknown' : anomaly >= threshold ? 'suspicious' : 'ok',
     };
   }
 
-  /** Inner product for an entity given by its hash (low and high word). High = expected. */
-  dotProduct(hashLow: number, hashHigh: number, words: AddressWords, index = 0): number {
-    const row = hashModulo(hashLow, hashHigh, this.card.hyperparameters.numEntityVectors);
-    return this.#network.dotProduct(row, words, index);
+  #last = { entity: -1, dotProduct: 0, words: new Uint32Array(4) as AddressWords, index: 0 };
+
+  /** Why the event that was assessed last has its score. */
+  reasons(): Reason[] {
+    const { entity, dotProduct, words, index } = this.#last;
+    return reasonsFor(this, entity, dotProduct, words, index);
   }
 
   /**
-   * Inner products of many events, several times faster for each than one at a time. High = expected; an entity that
-   * training did not see has one that means nothing.
-   * @returns f32[N]
+   * Anomalies of many events, several times faster for each than one at a time.
+   * @returns f64[N], high = strange
    */
-  dotProducts({ count, entities, entity, addresses }: Events): Float32Array {
-    const { numEntityVectors } = this.card.hyperparameters;
-    const rowOf = new Uint32Array(entities.count);
-    for (let e = 0; e < entities.count; e++) {
-      const [low, high] = entities.hashOf(e);
-      rowOf[e] = hashModulo(low, high, numEntityVectors);
+  anomalies(events: Events): Float64Array {
+    const { count, entity, entities, addresses } = events;
+    const dots = this.neural.dotProducts(events);
+    const numbers = this.seen.numbersOf(entities);
+    const anomalies = new Float64Array(count);
+    for (let i = 0; i < count; i++) {
+      const number = numbers[entity[i]];
+      const dotProduct = this.seen.hasVector(number) ? dots[i] : 0;
+      anomalies[i] = this.scorer.anomaly(number, dotProduct, addresses, i);
     }
-    const out = new Float32Array(count);
-    this.#network.dotProducts(count, (i) => rowOf[entity[i]], addresses, out);
-    return out;
+    return anomalies;
   }
 
-  /** What takes the basis from an opinion on this event; empty for most. */
-  reasonsToDoubt(hashLow: number, hashHigh: number, words: AddressWords, index = 0): Reason[] {
-    const reasons: Reason[] = [];
-    if (!this.seen.has(hashLow, hashHigh)) reasons.push(REASONS.entity_not_seen);
-    if (this.#network.isUnknownFamily(words, index)) reasons.push(REASONS.address_family_not_seen);
-    return reasons;
+  /** Inner products of many events. @returns f32[N], high = expected */
+  dotProducts(events: Events): Float32Array {
+    return this.neural.dotProducts(events);
+  }
+
+  /**
+   * Learns one event of an account at once: its history grows; the background that all accounts are compared with stays as
+   * it is, so that no other account's score changes.
+   * @param time seconds since 1970 UTC; undefined where unknown
+   * @throws InputError where the entity is empty or the address is none
+   */
+  observe(entity: string, address: string, time = Number.NaN): void {
+    const words = checkedWords(entity, address, 'observe');
+    const [low, high] = hashEntity(entity);
+    this.history.observe(this.seen.add(low, high), words, 0, time);
   }
 }
 
-/** `suspicious` from the threshold on; `unknown` without a threshold or with a reason to doubt. */
-export function verdictOf(anomaly: number, threshold: number | undefined, reasons: Reason[]): Verdict {
-  if (threshold === undefined || reasons.length > 0) return 'unknown';
-  return anomaly >= threshold ? 'suspicious' : 'ok';
+function checkedWords(entity: string, address: string, what = 'score'): AddressWords {
+  if (typeof entity !== 'string' || entity === '') {
+    throw new InputError(`${what}: expected an entity, got ${quoted(String(entity))}.`);
+  }
+  const words = typeof address === 'string' ? parseAddress(address) : undefined;
+  if (words) return words;
+  throw new InputError(
+    `${what}: expected an IP address, got ${quoted(String(address))}: ${explainBadAddress(String(address))}.`,
+  );
 }

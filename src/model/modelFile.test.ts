@@ -153,10 +153,10 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     'a later version',
     () => {
       const copy = bytes.slice();
-      copy[8] = 3;
+      copy[8] = 4;
       return copy;
     },
-    'written as v3, this build reads v2. Upgrade, or retrain.',
+    'written as v4, this build reads v3. Upgrade, or retrain.',
   ],
   [
     'an earlier version',
@@ -165,7 +165,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
       copy[8] = 1;
       return copy;
     },
-    'written as v1, this build reads v2. Retrain.',
+    'written as v1, this build reads v3. Retrain.',
   ],
   [
     'no JSON',
@@ -214,7 +214,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
   [
     'a section less',
     () => changed(({ sections }) => sections.pop()),
-    'expected 7 sections, the header lists 6. Retrain.',
+    'expected 20 sections, the header lists 19. Retrain.',
   ],
   [
     'a section that overlaps the header',
@@ -226,7 +226,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     'a trillion prefixes',
     () => resized(8, 2 ** 40),
     () =>
-      `is cut short: expected ${4096 + 128 + 2 ** 44 + 128 + 2 ** 43 + 2 ** 40 + 64 + 32} bytes, got ${bytes.length + 4080 - headerLength(bytes)}. ${copyAgain}`,
+      `is cut short: expected ${8192 + 128 + 2 ** 44 + 128 + 2 ** 43 + 2 ** 40 + bytes.length - sectionOf('seen_entities').offset} bytes, got ${bytes.length + 8176 - headerLength(bytes)}. ${copyAgain}`,
   ],
   [
     'a missing byte',
@@ -242,7 +242,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     'a changed weight',
     () => {
       const copy = bytes.slice();
-      copy[1700] ^= 1;
+      copy[sectionOf('entity_vectors').offset + 4] ^= 1;
       return copy;
     },
     `its checksum does not match its content: the file was changed or damaged. ${copyAgain}`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../errors.ts';
+import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { HYPERPARAMETERS, type HyperparameterRule, type Hyperparameters } from '../neural/hyperparameters.ts';
@@ -10,12 +11,23 @@ import {
   type PrefixRows,
   PrefixTable,
 } from '../neural/prefixes.ts';
-import { Model, type ModelCard } from './model.ts';
-import { type Bytes, type Column, type FileKind, readSections, writeSections } from './sectionFile.ts';
+import { compacted } from './compact.ts';
+import { encodeNames, historyColumns, mostPlacesOf, readHistory } from './historySections.ts';
+import { Model } from './model.ts';
+import type { ModelCard } from './modelCard.ts';
+import {
+  type Bytes,
+  type Column,
+  type FileKind,
+  readSections,
+  type SectionShape,
+  writeSections,
+} from './sectionFile.ts';
 import { SeenEntities } from './seenEntities.ts';
 
 const size = z.number().int().nonnegative();
 const finite = z.number();
+const share = z.number().min(0).max(1);
 const within = ({ minimum, maximum, integer }: HyperparameterRule) => {
   const number = z.number().min(minimum).max(maximum);
   return integer ? number.int() : number;
@@ -43,16 +55,59 @@ const cardSchema = z.strictObject({
     ipv6Events: size,
     firstTime: finite.nullable(),
     lastTime: finite.nullable(),
+    pairs: size,
     prefixes: size,
+    ipv4Places: size,
+    ipv6Places: size,
+    mostPlaces: size,
+    untrainedEntities: size,
+    eventsAdded: size,
   }),
   prefixLengths: z.strictObject({ ipv4: z.array(size), ipv6: z.array(size) }),
   history: z.array(epochRecordSchema),
+  mixture: z.strictObject({
+    rungs: z.strictObject({ ipv4: z.array(size), ipv6: z.array(size) }),
+    tables: z.array(
+      z.strictObject({
+        kind: z.enum(['asn', 'country']),
+        name: z.string(),
+        sha256: z.string(),
+        groups: size,
+        nameBytes: size,
+        ipv4Runs: size,
+        ipv6Runs: size,
+      }),
+    ),
+    halfLifeDays: finite.positive().nullable(),
+    referenceDay: size,
+    background: z.array(share),
+    repeatShare: share,
+    buckets: z.array(z.array(share)),
+    accounts: size,
+    stacking: z.strictObject({ intercept: finite, history: finite.positive(), neural: finite.nonnegative() }),
+    fittedOn: z.strictObject({
+      byTime: z.boolean(),
+      events: size,
+      newPlaces: size,
+      eventsPerDay: finite.positive().nullable(),
+    }),
+  }),
+  calibration: z.array(z.strictObject({ events: size, points: size })),
+  threshold: z
+    .strictObject({
+      anomaly: finite,
+      rule: z.enum(['max_fpr', 'max_alerts_per_day']),
+      limit: finite.nonnegative(),
+      falsePositiveRate: share,
+    })
+    .nullable(),
 });
+export type FileCard = z.infer<typeof cardSchema>;
 
-/** The model file, version 2 (docs/model-file.md). */
-const MODEL_FILE: FileKind<ModelCard> = {
+/** The model file, version 3 (docs/model-file.md). */
+const MODEL_FILE: FileKind<FileCard> = {
   magic: 'IPINSGHT',
-  version: 2,
+  version: 3,
   what: 'a model',
   makeOne: 'Train one: ip-insights train.',
   getAnother: 'Copy it again, or retrain.',
@@ -60,7 +115,9 @@ const MODEL_FILE: FileKind<ModelCard> = {
   card: cardSchema,
   layout(card) {
     const { numEntityVectors, vectorDim, numIpEncoderLayers } = card.hyperparameters;
-    const { prefixes, entities } = card.data;
+    const { prefixes, entities, ipv4Places, ipv6Places, mostPlaces } = card.data;
+    const count = mostPlaces > 0xffff ? 'u32' : 'u16';
+    const points = card.calibration.reduce((sum, row) => sum + row.points, 0);
     return [
       ['entity_vectors', 'f32', [numEntityVectors, vectorDim]],
       ['network_vectors', 'f32', [prefixes, vectorDim]],
@@ -69,13 +126,68 @@ const MODEL_FILE: FileKind<ModelCard> = {
       ['prefix_low', 'u32', [prefixes]],
       ['prefix_level', 'u8', [prefixes]],
       ['seen_entities', 'u32', [entities, 2]],
+      ['untrained_entities', 'u32', [card.data.untrainedEntities]],
+      ['ipv4_counts', count, [entities]],
+      ['ipv4_places', 'u32', [ipv4Places]],
+      ['ipv4_events', 'u16', [ipv4Places]],
+      ['ipv4_days', 'u16', [ipv4Places]],
+      ['ipv6_counts', count, [entities]],
+      ['ipv6_places', 'u32', [2, ipv6Places]],
+      ['ipv6_events', 'u16', [ipv6Places]],
+      ['ipv6_days', 'u16', [ipv6Places]],
+      ['account_weight_owners', 'u32', [card.mixture.accounts]],
+      ['account_weights', 'u8', [card.mixture.accounts, card.mixture.background.length + 1]],
+      ['calibration_anomalies', 'f32', [points]],
+      ['calibration_at_least', 'u32', [points]],
+      ...card.mixture.tables.flatMap((table, t): SectionShape[] => [
+        [`table_${t}_ids`, 'u32', [table.groups]],
+        [`table_${t}_names`, 'u8', [table.nameBytes]],
+        [`table_${t}_ipv4_firsts`, 'u32', [table.ipv4Runs]],
+        [`table_${t}_ipv4_groups`, 'u32', [table.ipv4Runs]],
+        [`table_${t}_ipv6_firsts`, 'u32', [table.ipv6Runs, 2]],
+        [`table_${t}_ipv6_groups`, 'u32', [table.ipv6Runs]],
+      ]),
     ];
   },
 };
 
 const float32 = (column: Floats) => (column instanceof Float32Array ? column : new Float32Array(column));
 
-function columns({ weights, seen }: Model): Record<string, Column[]> {
+function fileCard(model: Model, mostPlaces: number): FileCard {
+  const { card, calibration, history, mixture } = model;
+  return {
+    ...card,
+    data: {
+      ...card.data,
+      entities: model.seen.count,
+      ipv4Places: history.places.ipv4.high.length,
+      ipv6Places: history.places.ipv6.high.length,
+      mostPlaces,
+      untrainedEntities: model.seen.untrainedCount,
+    },
+    mixture: {
+      ...card.mixture,
+      accounts: mixture.accounts.entities.length,
+      tables: card.mixture.tables.map((table, t) => {
+        const { parts } = history.groups[t].table;
+        return {
+          ...table,
+          groups: parts.ids.length,
+          nameBytes: encodeNames(parts.names).length,
+          ipv4Runs: parts.ipv4Groups.length,
+          ipv6Runs: parts.ipv6Groups.length,
+        };
+      }),
+    },
+    calibration: [...calibration.rows, calibration.all].map(({ events, anomalies }) => ({
+      events,
+      points: anomalies.length,
+    })),
+  };
+}
+
+function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
+  const { weights, seen } = model;
   const { rows } = weights.prefixes;
   return {
     entity_vectors: [float32(weights.entityVectors)],
@@ -85,12 +197,28 @@ function columns({ weights, seen }: Model): Record<string, Column[]> {
     prefix_low: [rows.low],
     prefix_level: [rows.level],
     seen_entities: [seen.hashes],
+    untrained_entities: [untrainedOf(seen)],
+    ...historyColumns(model, mostPlaces),
   };
+}
+
+const untrainedOf = (seen: SeenEntities) =>
+  Uint32Array.from({ length: seen.count }, (_, e) => e).filter((e) => !seen.hasVector(e));
+
+/** A model's card without what only a file needs. */
+function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard {
+  const { mostPlaces: _most, untrainedEntities: _untrained, ...data } = card.data;
+  const { accounts: _accounts, ...mixture } = card.mixture;
+  const tables = mixture.tables.map(({ kind, name, sha256 }) => ({ kind, name, sha256 }));
+  return { ...card, data, mixture: { ...mixture, tables } };
 }
 
 /** Writes a model piece by piece. The same model gives the same bytes, also after it was read from a file. */
 export function writeModel(model: Model, write: (bytes: Uint8Array) => void): void {
-  writeSections(MODEL_FILE, model.card, columns(model), write);
+  const whole = compacted(model);
+  const { ipv4, ipv6 } = whole.history.places;
+  const mostPlaces = mostPlacesOf([ipv4, ipv6]);
+  writeSections(MODEL_FILE, fileCard(whole, mostPlaces), columns(whole, mostPlaces), write);
 }
 
 /**
@@ -100,8 +228,11 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
  * @throws InputError for every kind of damage, with a sentence of its own
  */
 export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemory): Model {
-  const { card, column, numbers } = readSections(MODEL_FILE, bytes, name);
+  const sections = readSections(MODEL_FILE, bytes, name);
+  const { card: whole, column, numbers } = sections;
+  const card = modelCard(whole);
   requireSamePrefixLengths(card, name);
+  requireSameRungs(card, name);
   const { vectorDim, numIpEncoderLayers } = card.hyperparameters;
   const layers = numbers('encoder_layers');
   const layerSize = (vectorDim + 1) * vectorDim;
@@ -128,7 +259,16 @@ export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemor
       throw new InputError(`${name}: seen_entities ${i / 2} is out of order. Retrain.`);
     }
   }
-  return new Model(card, weights, new SeenEntities(seen), kernelMemory);
+  const untrained = column<Uint32Array>('untrained_entities');
+  for (let u = 0; u < untrained.length; u++) {
+    if (untrained[u] >= whole.data.entities || (u > 0 && untrained[u] <= untrained[u - 1])) {
+      throw new InputError(`${name}: untrained_entities ${u} is out of order or no entity. Retrain.`);
+    }
+  }
+  return new Model(
+    { card, weights, seen: new SeenEntities(seen, untrained), ...readHistory(sections, name) },
+    kernelMemory,
+  );
 }
 
 /** Rows must be in strict order, name whole prefixes, and each but the two roots must have a wider one above it. */
@@ -183,6 +323,16 @@ function requireSamePrefixLengths({ prefixLengths }: ModelCard, name: string): v
     if (String(prefixLengths[family]) === String(ours[family])) continue;
     throw new InputError(
       `${name}: has vectors for ${family} prefixes /${prefixLengths[family].join(', /')}, this build for /${ours[family].join(', /')}. Retrain.`,
+    );
+  }
+}
+
+function requireSameRungs({ mixture: { rungs } }: ModelCard, name: string): void {
+  const ours = { ipv4: IPV4_RUNGS, ipv6: IPV6_RUNGS };
+  for (const family of ['ipv4', 'ipv6'] as const) {
+    if (String(rungs[family]) === String(ours[family])) continue;
+    throw new InputError(
+      `${name}: has a ladder of ${family} networks /${rungs[family].join(', /')}, this build of /${ours[family].join(', /')}. Retrain.`,
     );
   }
 }

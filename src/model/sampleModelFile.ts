@@ -93,7 +93,7 @@ export function withHeader(file: Uint8Array, header: unknown, length = headerLen
 
 /** The file with a header that speaks of other sizes, all of it consistent. */
 export function resized(rows: number, prefixes: number): Uint8Array {
-  const length = 4096 - 16;
+  const length = 8192 - 16;
   const header = headerOf(bytes);
   header.card.hyperparameters.numEntityVectors = rows;
   header.card.data.prefixes = prefixes;
@@ -103,7 +103,7 @@ export function resized(rows: number, prefixes: number): Uint8Array {
   for (const section of header.sections) {
     section.offset = Math.min(at, Number.MAX_SAFE_INTEGER);
     const elements = section.shape.reduce((a: number, b: number) => a * b);
-    at = Math.ceil((at + elements * (section.type === 'u8' ? 1 : 4)) / 64) * 64;
+    at = Math.ceil((at + elements * ({ u8: 1, u16: 2 }[section.type as string] ?? 4)) / 64) * 64;
   }
   return withHeader(bytes, header, length);
 }

@@ -1,21 +1,48 @@
 import { availableParallelism } from 'node:os';
 import { isIpv4 } from '../addresses/address.ts';
+import type { GroupTable } from '../addresses/groupTable.ts';
 import { InputError } from '../errors.ts';
-import type { Events } from '../events/events.ts';
+import { distinctPairs } from '../events/distinctPairs.ts';
+import { type Events, selectEvents } from '../events/events.ts';
+import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
+import type { Weights } from '../neural/network.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixes.ts';
 import { type Place, runTraining } from '../neural/runTraining.ts';
 import { type EpochProgress, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { Discriminator } from './discriminator.ts';
-import { type EpochRecord, Model, type ModelCard } from './model.ts';
+import { type FittedModel, fitModel, historyOf } from './fitModel.ts';
+import { holdOut } from './holdOut.ts';
+import { Model } from './model.ts';
+import type { EpochRecord, ModelCard } from './modelCard.ts';
+import { NeuralScorer } from './neuralScorer.ts';
 import { SeenEntities } from './seenEntities.ts';
+import { chooseThreshold, type ThresholdRule } from './threshold.ts';
+
+/**
+ * A model is trained twice: `fit` on the earlier events, to see on the later ones how far history and vectors can be
+ * trusted; then `final` on all.
+ */
+export type TrainingStage = 'fit' | 'final';
+
+/** A provider table and where it came from. */
+export interface ProviderTable {
+  table: GroupTable;
+  name: string;
+  sha256: string;
+}
 
 /** Keeps what a training has learned, so that another one can go on from there. */
 export interface CheckpointKeeper {
   /** Puts what was kept into the training and the history. @returns from where to go on; undefined: nothing is kept */
-  restore(training: Training, history: EpochRecord[], validation: Events | undefined): Place | undefined;
+  restore(
+    stage: TrainingStage,
+    training: Training,
+    history: EpochRecord[],
+    validation: Events | undefined,
+  ): Place | undefined;
   /** The training runs; `pause` has `save` called between two mini-batches. */
   start(pause: () => void): void;
   save(place: Place, history: EpochRecord[]): void;
@@ -32,11 +59,21 @@ export interface TrainOptions {
   kernels?: 'auto' | 'plain';
   /** later honest events: their `discriminator_auc` is computed after every epoch */
   validation?: Events;
-  /** called once the rows are counted, before the first epoch */
+  /** provider tables, which become rungs of the history */
+  tables?: ProviderTable[];
+  /** half of what a place counts fades in so many days without an event from there; default: nothing fades */
+  halfLifeDays?: number;
+  /** how the model's own threshold is chosen; default: at most 1 % of honest events */
+  threshold?: ThresholdRule;
+  /** called before each of the two trainings, once its rows are counted */
   onStart?: (start: TrainingStart) => void;
+  /** called before and after the mixture is fitted */
+  onFit?: (progress: 'begins' | FittedModel) => void;
   /** called about 20 times a second, and at every `batchMetricsPublishInterval` mini-batches */
   onProgress?: (progress: EpochProgress) => void;
   onEpoch?: (record: EpochRecord) => void;
+  /** the same for the training on the earlier events */
+  onFitEpoch?: (record: EpochRecord) => void;
   /** where to go on, and whom to tell what is needed for that */
   checkpoint?: CheckpointKeeper;
   /** stops the training soon, with its reason */
@@ -45,6 +82,9 @@ export interface TrainOptions {
 
 /** What is known before the first mini-batch. */
 export interface TrainingStart {
+  stage: TrainingStage;
+  /** distinct (entity, place) pairs: what an epoch goes over */
+  pairs: number;
   hyperparameters: Hyperparameters;
   /** rows of the address table */
   prefixes: number;
@@ -59,42 +99,125 @@ export interface TrainingStart {
  * do not fit into memory, or a thread died
  */
 export async function trainModel(events: Events, options: TrainOptions = {}): Promise<Model> {
-  const { seed = 1, validation, checkpoint } = options;
+  const { seed = 1, tables = [], halfLifeDays } = options;
   if (events.count === 0) throw new InputError('train: expected at least one event, got none.');
   const seen = SeenEntities.of(events);
-  const hyperparameters = completeHyperparameters(options.hyperparameters ?? {}, seen.count);
+  const h = completeHyperparameters(options.hyperparameters ?? {}, seen.count);
+  const historyOptions = { tables: tables.map(({ table }) => table), halfLifeDays };
+  const parts = holdOut(events, seed);
+  const eventsPerDay = parts.byTime ? eventsPerDayOf(parts.later) : null;
+  // Without later events nothing is fitted, and what was believed before holds.
+  const earlier = parts.later.count > 0 ? await learnVectors('fit', parts.early, h, options, []) : undefined;
+  options.onFit?.('begins');
+  const fitted = fitModel(parts, seen, seed, historyOptions, (some) => {
+    if (!earlier) return new Float32Array(some.count);
+    return new NeuralScorer(earlier.weights, h.numEntityVectors, earlier.training.kernelMemory).dotProducts(
+      some,
+    );
+  });
+  options.onFit?.(fitted);
+  const threshold = chooseThreshold(fitted.calibration, options.threshold ?? {}, eventsPerDay);
+
+  const records: EpochRecord[] = [];
+  const { training, weights } = await learnVectors('final', events, h, options, records);
+  const history = historyOf(events, seen, historyOptions);
+  const card: ModelCard = {
+    trainedBy: version,
+    hyperparameters: h,
+    seed,
+    data: {
+      ...describe(events),
+      entities: seen.count,
+      pairs: training.state.data.count,
+      prefixes: weights.prefixes.rows.count,
+      ipv4Places: history.places.ipv4.high.length,
+      ipv6Places: history.places.ipv6.high.length,
+      eventsAdded: 0,
+    },
+    prefixLengths: { ipv4: [...IPV4_PREFIX_LENGTHS], ipv6: [...IPV6_PREFIX_LENGTHS] },
+    history: records,
+    mixture: {
+      rungs: { ipv4: [...IPV4_RUNGS], ipv6: [...IPV6_RUNGS] },
+      tables: tables.map(({ table, name, sha256 }) => ({ kind: table.parts.kind, name, sha256 })),
+      halfLifeDays: halfLifeDays ?? null,
+      referenceDay: history.decay.referenceDay,
+      background: [...fitted.weights.background],
+      repeatShare: fitted.weights.repeatShare,
+      buckets: fitted.weights.buckets.map((lambda) => [...lambda]),
+      stacking: fitted.stacking,
+      fittedOn: { byTime: parts.byTime, ...fitted.fittedOn, eventsPerDay },
+    },
+    threshold,
+  };
+  return new Model(
+    { card, weights, seen, history, mixture: fitted.weights, calibration: fitted.calibration },
+    training.kernelMemory,
+  );
+}
+
+/** Trains the vectors on the distinct pairs of the events. */
+async function learnVectors(
+  stage: TrainingStage,
+  events: Events,
+  h: Hyperparameters,
+  options: TrainOptions,
+  records: EpochRecord[],
+): Promise<{ training: Training; weights: Weights }> {
+  const { seed = 1, checkpoint } = options;
+  // Repeats would only teach how often somebody comes, which the history knows; see docs/decisions/0007.
+  const pairs = selectEvents(events, distinctPairs(events));
   const threads = options.threads ?? availableParallelism();
-  const kernels = availableKernels(options.kernels);
-  const training = new Training(events, hyperparameters, seed, kernels, threads, freeMemoryBytes());
+  const training = new Training(
+    pairs,
+    h,
+    seed,
+    availableKernels(options.kernels),
+    threads,
+    freeMemoryBytes(),
+  );
   const { plainReason, prefixes } = training;
-  options.onStart?.({ hyperparameters, prefixes: prefixes.rows.count, threads, plainReason });
-  const history: EpochRecord[] = [];
+  const validation = stage === 'final' ? options.validation : undefined;
+  options.onStart?.({
+    stage,
+    pairs: pairs.count,
+    hyperparameters: h,
+    prefixes: prefixes.rows.count,
+    threads,
+    plainReason,
+  });
   const discriminator = validation && new Discriminator(training, validation);
-  const from = checkpoint?.restore(training, history, validation) ?? { epoch: 0, batch: 0 };
+  const from = checkpoint?.restore(stage, training, records, validation) ?? { epoch: 0, batch: 0 };
   await runTraining(training, from, {
     signal: options.signal,
     onProgress: options.onProgress,
     onRunning: (pause) => checkpoint?.start(pause),
-    onPause: ({ epoch, batches }) => checkpoint?.save({ epoch, batch: batches }, history),
+    onPause: ({ epoch, batches }) => checkpoint?.save({ epoch, batch: batches }, records),
     onEpoch: ({ epoch, crossEntropyNats, accuracy }) => {
       const discriminatorAuc = discriminator?.areaUnderCurve() ?? null;
       const record: EpochRecord = { epoch: epoch + 1, crossEntropyNats, accuracy, discriminatorAuc };
-      history.push(record);
-      options.onEpoch?.(record);
-      checkpoint?.save({ epoch: epoch + 1, batch: 0 }, history);
+      records.push(record);
+      if (stage === 'final') options.onEpoch?.(record);
+      else options.onFitEpoch?.(record);
+      checkpoint?.save({ epoch: epoch + 1, batch: 0 }, records);
     },
   }).finally(() => checkpoint?.stop());
-  const card: ModelCard = {
-    trainedBy: version,
-    hyperparameters,
-    seed,
-    data: { ...describe(events), entities: seen.count, prefixes: prefixes.rows.count },
-    prefixLengths: { ipv4: [...IPV4_PREFIX_LENGTHS], ipv6: [...IPV6_PREFIX_LENGTHS] },
-    history,
-  };
-  return new Model(card, training.finish(), seen, training.kernelMemory);
+  return { training, weights: training.finish() };
 }
 
+const SECONDS_PER_DAY = 86_400;
+/** Less says nothing about a day. */
+const LEAST_SECONDS = 3600;
+
+/** @returns null where the events span less than an hour */
+function eventsPerDayOf({ count, time }: Events): number | null {
+  let first = Number.POSITIVE_INFINITY;
+  let last = Number.NEGATIVE_INFINITY;
+  for (const t of time) {
+    if (t < first) first = t;
+    if (t > last) last = t;
+  }
+  return last - first < LEAST_SECONDS ? null : (count * SECONDS_PER_DAY) / (last - first);
+}
 /** What the operating system would give, or the container allows; Infinity where nobody says. */
 function freeMemoryBytes(): number {
   return process.availableMemory?.() ?? Number.POSITIVE_INFINITY;

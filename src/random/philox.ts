@@ -54,6 +54,8 @@ export const PURPOSE = {
   attackers: 7,
   sampling: 8,
   layerWeights: 9,
+  holdOut: 10,
+  fitAttackers: 11,
 } as const;
 
 /** A sequence of random numbers that is fixed by (seed, purpose, index). */

@@ -57,13 +57,13 @@ export function at(coordinate: number): number {
  * for dark paper. Lines of detectors differ in their dashes too.
  */
 export const chartStyles = `
-:root{--neural:#0072b2;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
+:root{--mixture:#0072b2;--history:#5a3d9a;--freeman:#7a7a7a;--neural:#2e9bd6;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
 --popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
 --grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}
-@media (prefers-color-scheme:dark){:root{--neural:#63b8f2;--longest_shared_prefix:#ff9a52;--new_network:#3ecf9f;
+@media (prefers-color-scheme:dark){:root{--mixture:#63b8f2;--history:#b9a2f0;--freeman:#9a9a9a;--neural:#3f8fd0;--longest_shared_prefix:#ff9a52;--new_network:#3ecf9f;
 --new_address:#e29ac8;--popularity:#e0c04c;--oracle:#e8e8e8;--honest:#63b8f2;--attack:#ff9a52;--mark:#ff7a88;
 --grid:#2c333b;--axis:#8b949e;--ink-soft:#aab4bf}}
-@media print{:root{--neural:#0072b2;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
+@media print{:root{--mixture:#0072b2;--history:#5a3d9a;--freeman:#7a7a7a;--neural:#2e9bd6;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
 --popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
 --grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}}
 .chart{display:block;width:100%;height:auto;font:13px system-ui,sans-serif;font-variant-numeric:tabular-nums}
@@ -72,7 +72,10 @@ export const chartStyles = `
 .chart .title{font-weight:600}
 .chart .axis{fill:none;stroke:var(--axis)}
 .curve{fill:none;stroke-width:2;stroke-linejoin:round}
-.neural{stroke:var(--neural);stroke-width:3.2}
+.mixture{stroke:var(--mixture);stroke-width:3.2}
+.history{stroke:var(--history);stroke-dasharray:10 3;stroke-width:1.8}
+.neural{stroke:var(--neural);stroke-dasharray:3 3;stroke-width:1.8}
+.freeman{stroke:var(--freeman);stroke-width:1.4}
 .longest_shared_prefix{stroke:var(--longest_shared_prefix);stroke-dasharray:9 4}
 .new_network{stroke:var(--new_network);stroke-dasharray:2 4;stroke-linecap:round;stroke-width:2.6}
 .new_address{stroke:var(--new_address);stroke-dasharray:12 4 2 4}
@@ -83,6 +86,6 @@ circle.curve{fill:var(--paper,#fff);stroke-dasharray:none;stroke-width:2.2}
 .chart text.mark-label{fill:var(--mark);font-weight:600;stroke:var(--paper,#fff);stroke-width:4;paint-order:stroke}
 .honest-area{fill:var(--honest);fill-opacity:.3;stroke:var(--honest);stroke-width:1.8}
 .attack-area{fill:var(--attack);fill-opacity:.3;stroke:var(--attack);stroke-width:1.8;stroke-dasharray:7 3}
-.metric{fill:none;stroke:var(--neural);stroke-width:2.4}
-circle.metric{fill:var(--neural)}
+.metric{fill:none;stroke:var(--mixture);stroke-width:2.4}
+circle.metric{fill:var(--mixture)}
 `;

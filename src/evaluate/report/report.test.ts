@@ -62,7 +62,7 @@ test('every element that opens closes, in order', () => {
 test('the page holds the figures: chosen threshold, detectors, attackers, strangest events, model card', () => {
   for (const text of [
     'at most 1 % of honest events <span class="badge">chosen</span>',
-    'AWS 10: investigation',
+    'Do p-values keep their word?',
     'at most 10 alerts a day',
     'longest shared prefix',
     'Against random octets',

@@ -4,7 +4,14 @@ import { distributionChart, UNDRAWN_SHARE } from './distributionChart.ts';
 import { Html, html } from './html.ts';
 import { lineSample, rocChart } from './rocChart.ts';
 import { reportStyles } from './styles.ts';
-import { honestKindsTable, modelCardTable, qualityTable, strangestTable, thresholdsTable } from './tables.ts';
+import {
+  calibrationTable,
+  honestKindsTable,
+  modelCardTable,
+  qualityTable,
+  strangestTable,
+  thresholdsTable,
+} from './tables.ts';
 import { trainingChart } from './trainingChart.ts';
 
 const LARGE = { width: 1000, height: 460 };
@@ -41,7 +48,9 @@ ${distributionFigure(attacks[0], threshold)}
 
 <h2>Thresholds to choose from</h2>
 ${thresholdsTable(evaluation, thresholds)}
-<p class="soft">“Nominal” is measured on the events that the threshold was set on, “actual” on ${amount(evaluation.honest.evaluation.length)} others, so only the second is a promise. Precision is the share of alerts that are attacks if attacks were as many as honest events, as in this sample; in real traffic attacks are rare, and most alerts are false alarms. “AWS 0” and “AWS 10” are the thresholds of AWS's notebook, which flags where −dot_product is above them. A false-positive rate is over honest events, not over alerts.</p>
+<p class="soft">“Nominal” is measured on the events that the threshold was set on, “actual” on ${amount(evaluation.honest.evaluation.length)} others, so only the second is a promise. Precision is the share of alerts that are attacks if attacks were as many as honest events, as in this sample; in real traffic attacks are rare, and most alerts are false alarms. A false-positive rate is over honest events, not over alerts.</p>
+
+${calibrationSection(evaluation)}
 
 <h2>All figures</h2>
 <p>AUC is how often an attack is stranger than an honest event (ties count half). TPR, the true-positive rate or recall, is the share of attacks caught; FPR, the false-positive rate, the share of honest events flagged. Nothing is interpolated: a detector with few operating points, such as “new address”, may stay far from a rate.</p>
@@ -69,6 +78,13 @@ ${inputs(evaluation)}
 `.text;
 }
 
+function calibrationSection({ calibration, honest }: Evaluation): Html {
+  if (!calibration) return html``;
+  return html`<h2>Do p-values keep their word?</h2>
+<p>A p-value of 1 % should be passed by 1 % of honest events, whatever is known of the account. Measured on all honest test events, not on the ${amount(honest.evaluation.length)} of the sample; shares of few events, or of few accounts with many, move by chance.</p>
+${calibrationTable(calibration)}`;
+}
+
 function measuredOn({ names, honest, test, labelled, train, seed }: Evaluation): string {
   const source = test
     ? `${amount(test.eventsOfKnownAccounts)} honest events in ${names.test}`
@@ -79,13 +95,13 @@ function measuredOn({ names, honest, test, labelled, train, seed }: Evaluation):
 function headline(evaluation: Evaluation, thresholds: ThresholdTable): Html {
   const [main] = evaluation.comparisons;
   const { chosen } = thresholds;
-  const [neural] = main.detectors;
+  const [model] = main.detectors;
   const oracle = main.detectors.find(({ detector }) => detector === 'oracle');
   const daily = chosen.falseAlarmsPerDay;
   return html`<div class="tiles">
 <div class="tile"><b>${percent(chosen.effects[0].truePositiveRate)}</b><span>of ${attacksText(main)} are caught at the chosen threshold</span></div>
 <div class="tile"><b>${percent(chosen.actualFalsePositiveRate)}</b><span>of honest events are flagged by it${daily === null ? '' : `: about ${amount(daily)} false alarms a day`}</span></div>
-<div class="tile"><b>${area(neural.areaUnderCurve)}</b><span>AUC: how often an attack looks stranger than an honest event${oracle ? ` (best possible here: ${area(oracle.areaUnderCurve)})` : ''}</span></div>
+<div class="tile"><b>${area(model.areaUnderCurve)}</b><span>AUC: how often an attack looks stranger than an honest event${oracle ? ` (best possible here: ${area(oracle.areaUnderCurve)})` : ''}</span></div>
 <div class="tile"><b>${area(evaluation.discriminatorAuc)}</b><span>discriminator_auc: the same against random addresses, as AWS reports it</span></div>
 </div>
 <p class="headline">${chosenSentence(evaluation, thresholds)}</p>
@@ -100,7 +116,7 @@ function comparedSentence(comparison: Comparison): string {
     return point && percent(point.falsePositiveRate);
   };
   const oracle = cost('oracle');
-  return `To catch at least 99 % of ${attacksText(comparison)}, the model flags ${cost('neural')} of honest events. The rule “flag every new /24” flags ${cost('new_network')}, “flag every new address” ${cost('new_address')}${oracle ? `; the best possible detector ${oracle}` : ''}.`;
+  return `To catch at least 99 % of ${attacksText(comparison)}, the model flags ${cost('mixture')} of honest events. The rule “flag every new /24” flags ${cost('new_network')}, “flag every new address” ${cost('new_address')}${oracle ? `; the best possible detector ${oracle}` : ''}.`;
 }
 
 function rocFigure(
@@ -124,8 +140,8 @@ function rocFigure(
 }
 
 function distributionFigure(comparison: Comparison, threshold: number): Html {
-  const { neural } = comparison;
-  return html`<figure><div class="wide">${distributionChart(neural.honest, neural.attacks, threshold, LARGE)}</div>
+  const { model } = comparison;
+  return html`<figure><div class="wide">${distributionChart(model.honest, model.attacks, threshold, LARGE)}</div>
 <ul class="legend"><li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="honest-area" x="1" y="1" width="24" height="12"/></svg> honest events</li>
 <li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="attack-area" x="1" y="1" width="24" height="12"/></svg> ${attacksText(comparison)}</li></ul>
 <figcaption>Everything at or right of the threshold (${anomalyText(threshold)}) is flagged. Honest events there are false alarms, such as journeys; attacks left of it are missed. The outermost ${percent(UNDRAWN_SHARE)} at either end are not drawn.</figcaption></figure>`;

@@ -1,11 +1,13 @@
-import type { ModelCard } from '../../model/model.ts';
-import type {
-  Comparison,
-  DetectorQuality,
-  Evaluation,
-  StrangeEvent,
-  Threshold,
-  ThresholdTable,
+import type { ModelCard } from '../../model/modelCard.ts';
+import {
+  type CalibrationRow,
+  type Comparison,
+  type DetectorQuality,
+  type Evaluation,
+  NOMINAL_RATES,
+  type StrangeEvent,
+  type Threshold,
+  type ThresholdTable,
 } from '../evaluation.ts';
 import { amount, anomalyText, area, limitText, percent, ruleText } from '../sentences.ts';
 import { type Html, type HtmlPart, html } from './html.ts';
@@ -21,7 +23,7 @@ export function thresholdsTable({ comparisons }: Evaluation, { rows, chosen }: T
   const hasDays = rows.some(({ falseAlarmsPerDay }) => falseAlarmsPerDay !== null);
   const row = (threshold: Threshold) => html`<tr${threshold === chosen ? CHOSEN : ''}>
 <th scope="row">${ruleText(threshold.rule)}${threshold === chosen ? html` <span class="badge">chosen</span>` : ''}</th>
-<td>${threshold.rule.kind === 'aws' ? `> ${threshold.rule.limit}` : anomalyText(threshold.threshold)}</td>
+<td>${anomalyText(threshold.threshold)}</td>
 <td>${percent(threshold.nominalFalsePositiveRate)}</td>
 <td>${percent(threshold.actualFalsePositiveRate)}</td>
 ${hasDays ? html`<td>${threshold.falseAlarmsPerDay === null ? '–' : amount(threshold.falseAlarmsPerDay)}</td>` : ''}
@@ -47,7 +49,7 @@ const FEW_ATTACKS = 5;
 export function qualityTable({ detectors }: Comparison, titles: Map<string, string>): Html {
   const [first] = detectors;
   const row = ({ detector, areaUnderCurve, atFalsePositiveRate, atTruePositiveRate }: DetectorQuality) =>
-    html`<tr${detector === 'neural' ? CHOSEN : ''}><th scope="row">${titles.get(detector)!}</th><td>${area(areaUnderCurve)}</td>
+    html`<tr${detector === 'mixture' ? CHOSEN : ''}><th scope="row">${titles.get(detector)!}</th><td>${area(areaUnderCurve)}</td>
 ${atFalsePositiveRate.map(({ truePositiveRate }) => html`<td>${percent(truePositiveRate)}</td>`)}
 ${atTruePositiveRate.map(({ falsePositiveRate }) => html`<td>${percent(falsePositiveRate)}</td>`)}</tr>`;
   return wide(html`<table><thead>
@@ -64,9 +66,21 @@ export function honestKindsTable(comparisons: Comparison[], titles: Map<string, 
   return wide(html`<table><thead><tr><th scope="col">honest events</th><th scope="col" class="text">against</th>
 ${first.detectors.map(({ detector }) => html`<th scope="col">${titles.get(detector)!}</th>`)}</tr></thead><tbody>
 ${comparisons.map(
-  ({ honestKind, honestEvents, title, detectors }) =>
-    html`<tr><th scope="row">${honestKind || 'no kind'} (${amount(honestEvents)})</th><th scope="row">${title}</th>
+  ({ honestTitle, honestEvents, title, detectors }) =>
+    html`<tr><th scope="row">${honestTitle || 'no kind'} (${amount(honestEvents)})</th><th scope="row">${title}</th>
 ${detectors.map(({ areaUnderCurve }) => html`<td>${area(areaUnderCurve)}</td>`)}</tr>`,
+)}</tbody></table>`);
+}
+
+/** How often honest events pass a p-value, against how often they should. */
+export function calibrationTable(rows: CalibrationRow[]): Html {
+  return wide(html`<table><thead><tr><th rowspan="2" scope="col">training events of the account</th>
+<th rowspan="2" scope="col">honest events</th><th colspan="${NOMINAL_RATES.length}" scope="colgroup">share with a p-value of at most</th></tr>
+<tr>${NOMINAL_RATES.map((rate) => html`<th scope="col">${limitText(rate)}</th>`)}</tr></thead><tbody>
+${rows.map(
+  ({ title, honestEvents, actual }) =>
+    html`<tr><th scope="row">${title}</th><td>${amount(honestEvents)}</td>
+${NOMINAL_RATES.map((_, r) => html`<td>${actual === null ? '–' : percent(actual[r])}</td>`)}</tr>`,
 )}</tbody></table>`);
 }
 

@@ -1,0 +1,60 @@
+import { Command } from 'commander';
+import { counted } from '../errors.ts';
+import { AtomicFile } from '../files/atomicFile.ts';
+import { loadModel, saveModel } from '../index.ts';
+import type { Model } from '../model/model.ts';
+import { type UpdateSummary, updateModel } from '../model/updateModel.ts';
+import { onBadLineOption } from './options.ts';
+import { tellOfPlainKernels } from './progress.ts';
+import { readEventFiles } from './readInput.ts';
+
+interface UpdateFlags {
+  out?: string;
+  onBadLine: string;
+}
+
+/** `ip-insights update`: later events into the histories of a model. */
+export function updateCommand(): Command {
+  return new Command('update')
+    .description('Add later honest events to the histories of a model, without training anew.')
+    .argument('<model>', 'a model that `train` wrote; replaced, unless --out names another file')
+    .argument('<events...>', 'CSV files entity,address[,time], gzip recognised, - for standard input')
+    .option('--out <file>', 'where the changed model goes (default: in the place of the old one)')
+    .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error')
+    .action(async (path: string, files: string[], flags: UpdateFlags) => {
+      const onBadLine = onBadLineOption(flags.onBadLine);
+      const out = flags.out ?? path;
+      tellOfPlainKernels();
+      // A place that cannot be written is said before the work.
+      new AtomicFile(out).abandon();
+      const started = performance.now();
+      const model = loadModel(path);
+      const { events } = await readEventFiles(files, { onBadLine });
+      const { model: changed, summary } = updateModel(model, events, Date.now() / 1000);
+      const sizeBytes = saveModel(changed, out);
+      const seconds = (performance.now() - started) / 1000;
+      for (const line of summaryLines(changed, summary)) process.stderr.write(`${line}\n`);
+      process.stderr.write(`${out}: ${(sizeBytes / 1e6).toFixed(1)} MB, in ${seconds.toFixed(1)} s\n`);
+    });
+}
+
+function summaryLines({ card, seen }: Model, summary: UpdateSummary): string[] {
+  const { added, newPlaces, newAccounts, older, ahead, unknownFamily } = summary;
+  const lines = [
+    `added: ${counted(added, 'event')}, ${counted(newPlaces, 'one', 'ones')} from a place new to its account; ${counted(newAccounts, 'new account')}`,
+  ];
+  if (older > 0)
+    lines.push(`left out: ${counted(older, 'event')} from before the model's last one, which it has already`);
+  if (ahead > 0)
+    lines.push(`left out: ${counted(ahead, 'event')} more than a day ahead of this machine's clock`);
+  if (unknownFamily > 0) {
+    lines.push(
+      `note: ${counted(unknownFamily, 'event')} of an address family that the training data lacked: histories know it now, vectors do not`,
+    );
+  }
+  const { eventsAdded, events } = card.data;
+  lines.push(
+    `lag: the vectors know nothing of ${counted(eventsAdded, 'event')} (${((100 * eventsAdded) / events).toFixed(1)} % of all) and of ${counted(seen.untrainedCount, 'account')}. Train anew when that grows.`,
+  );
+  return lines;
+}

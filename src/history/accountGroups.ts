@@ -1,0 +1,104 @@
+import { IPV4_WORD_2 } from '../addresses/address.ts';
+import type { GroupTable } from '../addresses/groupTable.ts';
+import type { AccountPlaces, PlaceColumns } from './accountPlaces.ts';
+import type { Decay } from './decay.ts';
+
+/**
+ * A rung that is no prefix: which groups of a table (providers, countries) each account and everybody use. G groups;
+ * an account's IPv4 and IPv6 places of one group count together.
+ */
+export class AccountGroups {
+  readonly table: GroupTable;
+  /** the mean over accounts of their share in each group; group 0, "in no range", is no evidence of anything and stays 0 */
+  readonly shares: Float64Array; // (G)
+  /** the weight of everybody's places in each group */
+  readonly weights: Float64Array; // (G)
+  readonly #starts: Uint32Array; // (E + 1)
+  readonly #groups: Uint32Array; // ascending within each entity
+  /** doubles, as `shares` are: what others have left is a difference of the two */
+  readonly #ownWeights: Float64Array;
+  readonly #grown = new Map<number, Map<number, number>>();
+  readonly #words = new Uint32Array(4);
+
+  constructor(table: GroupTable, places: AccountPlaces, decay: Decay) {
+    this.table = table;
+    const E = places.entityCount;
+    const G = table.shares.length;
+    this.shares = new Float64Array(G);
+    this.weights = new Float64Array(G);
+    this.#starts = new Uint32Array(E + 1);
+    const groups: number[] = [];
+    const weights: number[] = [];
+    const mine = new Map<number, number>();
+    let accounts = 0;
+    for (let e = 0; e < E; e++) {
+      mine.clear();
+      let total = 0;
+      for (const columns of [places.ipv4, places.ipv6]) {
+        for (let at = columns.starts[e]; at < columns.starts[e + 1]; at++) {
+          const group = this.groupOf(columns, at);
+          const weight = decay.sum(columns, at, at + 1);
+          mine.set(group, (mine.get(group) ?? 0) + weight);
+          total += weight;
+        }
+      }
+      if (total > 0) accounts++;
+      for (const group of [...mine.keys()].sort((a, b) => a - b)) {
+        if (group === 0) continue;
+        const weight = mine.get(group)!;
+        groups.push(group);
+        weights.push(weight);
+        this.shares[group] += weight / total;
+        this.weights[group] += weight;
+      }
+      this.#starts[e + 1] = groups.length;
+    }
+    for (let g = 0; g < G; g++) this.shares[g] /= Math.max(1, accounts);
+    this.#groups = Uint32Array.from(groups);
+    this.#ownWeights = Float64Array.from(weights);
+  }
+
+  groupOf({ ipv4, high, low }: PlaceColumns, at: number): number {
+    return this.groupOfPlace(ipv4, high[at], ipv4 ? 0 : low[at]);
+  }
+
+  groupOfPlace(ipv4: boolean, high: number, low: number): number {
+    const words = this.#words;
+    words[0] = ipv4 ? 0 : high;
+    words[1] = low;
+    words[2] = ipv4 ? IPV4_WORD_2 : 0;
+    words[3] = ipv4 ? high : 0;
+    return this.table.find(words);
+  }
+
+  /** Σ of the weights of an entity's places in a group. */
+  weightOf(entity: number, group: number): number {
+    const grown = this.#grown.size === 0 ? undefined : this.#grown.get(entity);
+    return grown ? (grown.get(group) ?? 0) : this.countedWeightOf(entity, group);
+  }
+
+  /** The same without what was added since. */
+  countedWeightOf(entity: number, group: number): number {
+    if (group === 0 || entity < 0 || entity + 1 >= this.#starts.length) return 0;
+    const to = this.#starts[entity + 1];
+    for (let at = this.#starts[entity]; at < to; at++) {
+      if (this.#groups[at] === group) return this.#ownWeights[at];
+    }
+    return 0;
+  }
+
+  /** @param weight that a place of an entity gains: all of it where it is new, what had faded where it is used again */
+  add(entity: number, ipv4: boolean, high: number, low: number, weight: number): void {
+    const group = this.groupOfPlace(ipv4, high, low);
+    let grown = this.#grown.get(entity);
+    if (!grown) {
+      grown = new Map();
+      if (entity + 1 < this.#starts.length) {
+        for (let at = this.#starts[entity]; at < this.#starts[entity + 1]; at++)
+          grown.set(this.#groups[at], this.#ownWeights[at]);
+      }
+      this.#grown.set(entity, grown);
+    }
+    if (group !== 0) grown.set(group, (grown.get(group) ?? 0) + weight);
+  }
+}

@@ -1,0 +1,55 @@
+/**
+ * Weights of a mixture by expectation-maximisation (Dempster, Laird and Rubin 1977): the λ that make the events most
+ * likely, given for each event how likely each expert makes it. N events, X experts.
+ */
+export interface Likelihoods {
+  count: number; // N
+  experts: number; // X
+  /** how likely each expert makes each event; a row must not be all zero */
+  ratios: Float64Array; // (N, X)
+}
+
+/** Where no weight moves by more than this, the likelihood stands still to five digits. A bound keeps the time known. */
+const LEAST_MOVE = 1e-4;
+const MOST_ITERATIONS = 60;
+
+/**
+ * @param rows    which events
+ * @param weight  how much each event of `ratios` counts
+ * @param start   f64[X] to begin with
+ * @param prior   f64[X] pseudo-events of each expert; without, there must be events
+ * @returns f64[X], sums to 1
+ */
+export function fitWeights(
+  { experts: X, ratios }: Likelihoods,
+  rows: ArrayLike<number>,
+  weight: Float64Array,
+  start: Float64Array,
+  prior?: Float64Array,
+): Float64Array {
+  const lambda = start.slice();
+  const next = new Float64Array(X);
+  for (let iteration = 0; iteration < MOST_ITERATIONS; iteration++) {
+    if (prior) next.set(prior);
+    else next.fill(0);
+    for (let r = 0; r < rows.length; r++) {
+      const at = rows[r] * X;
+      let sum = 0;
+      for (let x = 0; x < X; x++) sum += lambda[x] * ratios[at + x];
+      const scale = weight[rows[r]] / sum;
+      for (let x = 0; x < X; x++) next[x] += lambda[x] * ratios[at + x] * scale;
+    }
+    let total = 0;
+    for (let x = 0; x < X; x++) total += next[x];
+    let move = 0;
+    for (let x = 0; x < X; x++) {
+      move = Math.max(move, Math.abs(next[x] / total - lambda[x]));
+      lambda[x] = next[x] / total;
+    }
+    if (move < LEAST_MOVE) break;
+  }
+  return lambda;
+}
+
+/** X equal weights. */
+export const uniformWeights = (experts: number): Float64Array => new Float64Array(experts).fill(1 / experts);

@@ -1,0 +1,164 @@
+import type { AccountWeights } from './accountWeights.ts';
+import type { LadderView } from './history.ts';
+import { PLACE_RUNG } from './rungs.ts';
+
+/**
+ * The history's likelihood ratio: "this account's own behaviour" against "an attacker", for a place that the account
+ * has not used (X experts, weights λ that sum to 1) and for one that it has:
+ *
+ *   L = (1 − ρ) · Σ_x λ_x r_x  +  ρ · r_place
+ *
+ *   r_0 = 1 / a             anywhere in the address space
+ *   r_1 = q / a             where everybody goes
+ *   r_k = (c_k / n) / b_k · q / a     the account's own networks, k from wide to narrow, then providers
+ *
+ * with c_k / n the account's share in the network, b_k the others' share mixed with its share of the address space
+ * (.85 : .15), q how much more likely the others are to be at this place than a uniform address (a density, itself a
+ * mixture over the rungs), every account weighing the same, t the same with every place weighing the same, as in traffic,
+ * and a = .45 q + .45 t + .1 an attacker's: nine in ten sit where others sit, one is anywhere. ρ is the share of repeats
+ * among later events. Why so: docs/decisions/0006.
+ */
+export interface MixtureWeights {
+  /** of q: uniform, then each rung but the place, then providers; sums to 1 */
+  background: Float64Array; // (X − 1)
+  /** ρ */
+  repeatShare: number;
+  /** λ by the number of the account's places, see BUCKETS */
+  buckets: Float64Array[]; // 5 × (X)
+  /** λ of accounts that later events say more about */
+  accounts: AccountWeights;
+}
+
+/** λ depends on the number of places of the account: 1–3, 4–10, 11–30, 31–100, more. */
+export const BUCKETS = [3, 10, 30, 100, Number.POSITIVE_INFINITY] as const;
+
+export function bucketOf(places: number): number {
+  let bucket = 0;
+  while (places > BUCKETS[bucket]) bucket++;
+  return bucket;
+}
+
+/** The share of attackers that sit where everybody sits. */
+export const ATTACKERS_AMONG_OTHERS = 0.9;
+/** How much the others' share counts in b_k, against the address space. */
+const OTHERS_SHARE = 0.85;
+
+/** X: anywhere, everybody, each rung but the place, providers. */
+export const expertCount = (rungs: number): number => rungs + 1;
+/** Where the rung of each expert stands in a view: experts 2, 3, … */
+export const rungOfExpert = (expert: number): number => (expert - 2 < PLACE_RUNG ? expert - 2 : expert - 1);
+
+/**
+ * The others' share in each rung's network: the general share without the account's own part in it, so that an account
+ * is not explained by itself. What it has observed since is in no general share, and so not taken out either.
+ * @param accounts that the shares are the mean of
+ */
+function othersShare(view: LadderView, rung: number, accounts: number): number {
+  const all = view.shares[rung];
+  if (view.countedTotal === 0) return all;
+  // An account that is alone has no others.
+  if (accounts < 2) return 0;
+  const others = (all * accounts - view.counted[rung] / view.countedTotal) / (accounts - 1);
+  // Below what rounding leaves of a difference of equal numbers.
+  return others < 1e-12 ? 0 : others;
+}
+
+/** The same of all their places: those of the account itself left out. @param total of the places' weights */
+function othersTraffic(view: LadderView, rung: number, total: number): number {
+  const rest = total - view.countedTotal;
+  if (rest <= 0) return 0;
+  const others = (view.weights[rung] - view.counted[rung]) / rest;
+  return others < 1e-12 ? 0 : others;
+}
+
+/** What is counted of everybody, for a view to be compared with. */
+export interface Everybody {
+  /** accounts that shares are the mean of */
+  accounts: number;
+  /** the weight of all places */
+  total: number;
+}
+
+/** How many times denser the others lie in each rung's network than a uniform address: the terms of q. */
+export function densities(view: LadderView, { accounts }: Everybody, out: Float64Array): void {
+  const X = expertCount(view.own.length);
+  out[0] = 1;
+  for (let x = 2; x < X; x++) {
+    const rung = rungOfExpert(x);
+    const space = view.space[rung];
+    out[x - 1] = space > 0 ? othersShare(view, rung, accounts) / space : 0;
+  }
+}
+
+/**
+ * The experts' ratios.
+ * @param background of MixtureWeights
+ * @param out        f64[X], overwritten
+ * @returns r_place
+ */
+export function experts(
+  view: LadderView,
+  { accounts, total: allPlaces }: Everybody,
+  background: Float64Array,
+  out: Float64Array,
+): number {
+  const { own, total, space } = view;
+  const X = expertCount(own.length);
+  let q = background[0];
+  let t = background[0];
+  for (let x = 2; x < X; x++) {
+    const rung = rungOfExpert(x);
+    const others = othersShare(view, rung, accounts);
+    if (space[rung] > 0) {
+      const scale = background[x - 1] / space[rung];
+      q += scale * others;
+      t += scale * othersTraffic(view, rung, allPlaces);
+    }
+    out[x] =
+      own[rung] > 0 ? own[rung] / total / (OTHERS_SHARE * others + (1 - OTHERS_SHARE) * space[rung]) : 0;
+  }
+  const attackers = (ATTACKERS_AMONG_OTHERS * (q + t)) / 2 + (1 - ATTACKERS_AMONG_OTHERS);
+  out[0] = 1 / attackers;
+  out[1] = q / attackers;
+  for (let x = 2; x < X; x++) out[x] *= out[1];
+  if (own[PLACE_RUNG] === 0) return 0;
+  const others = othersShare(view, PLACE_RUNG, accounts);
+  return own[PLACE_RUNG] / total / (OTHERS_SHARE * others + (1 - OTHERS_SHARE) * space[PLACE_RUNG]);
+}
+
+/**
+ * The weights of an account's experts. An account without a history has one expert: where everybody goes.
+ * @param scratch f64[X]
+ */
+export function weightsOf(
+  { accounts, buckets }: MixtureWeights,
+  entity: number,
+  places: number,
+  scratch: Float64Array,
+): Float64Array {
+  if (places === 0) {
+    scratch.fill(0);
+    scratch[1] = 1;
+    return scratch;
+  }
+  return accounts.read(entity, scratch) ? scratch : buckets[bucketOf(places)];
+}
+
+/**
+ * ln L; low = strange.
+ * @param places     of the account; one without any cannot repeat one
+ * @param lambda     f64[X]
+ * @param ratios     f64[X], of `experts`
+ * @param placeRatio of `experts`
+ */
+export function logRatio(
+  { repeatShare }: MixtureWeights,
+  places: number,
+  lambda: Float64Array,
+  ratios: Float64Array,
+  placeRatio: number,
+): number {
+  let sum = 0;
+  for (let x = 0; x < ratios.length; x++) sum += lambda[x] * ratios[x];
+  return Math.log(places === 0 ? sum : (1 - repeatShare) * sum + repeatShare * placeRatio);
+}

@@ -1,0 +1,169 @@
+import { type AccountPlaces, lowerBound, type PlaceColumns } from './accountPlaces.ts';
+import type { Decay } from './decay.ts';
+import { IPV4_RUNGS, RUNGS } from './rungs.ts';
+import { findIpv4Stretches, findIpv6Stretches, newStretches, type Stretches } from './stretches.ts';
+
+/** Rungs up to /16, which an index answers. */
+const IPV4_RUNGS_TO_16 = IPV4_RUNGS.filter((bits) => bits <= 16).length;
+
+/**
+ * How probable each network is in general, in two ways: the mean over accounts of their share in it, each account
+ * weighing the same; and its share of all places, each place of an account weighing the same, as traffic has them.
+ * The distinct places of everybody in order, and the sums before each. 24 bytes in memory for each IPv4 place, 28 for IPv6.
+ */
+export class Population {
+  /** accounts with a history */
+  readonly accounts: number;
+  /** the weight of all places of all accounts */
+  readonly total: number;
+  readonly #ipv4: FamilyShares;
+  readonly #ipv6: FamilyShares;
+
+  constructor(places: AccountPlaces, decay: Decay) {
+    const E = places.entityCount;
+    const totals = new Float64Array(E);
+    let accounts = 0;
+    for (let e = 0; e < E; e++) {
+      for (const columns of [places.ipv4, places.ipv6]) {
+        totals[e] += decay.sum(columns, columns.starts[e], columns.starts[e + 1]);
+      }
+      if (totals[e] > 0) accounts++;
+    }
+    this.accounts = accounts;
+    this.total = totals.reduce((sum, weight) => sum + weight, 0);
+    this.#ipv4 = new FamilyShares(places.ipv4, totals, decay, accounts);
+    this.#ipv6 = new FamilyShares(places.ipv6, totals, decay, accounts);
+  }
+
+  /**
+   * Each rung's network around a place.
+   * @param shares  f64[K], overwritten: the mean over accounts of their share in it
+   * @param weights f64[K], overwritten: the weight of all places in it, of `total`
+   */
+  look(ipv4: boolean, high: number, low: number, shares: Float64Array, weights: Float64Array): void {
+    if (ipv4) this.#ipv4.lookIpv4(high, shares, weights);
+    else this.#ipv6.lookIpv6(high, low, shares, weights);
+  }
+
+  /** How many accounts have used a place. */
+  accountsAt(ipv4: boolean, high: number, low: number): number {
+    return (ipv4 ? this.#ipv4 : this.#ipv6).accountsAt(high, low);
+  }
+}
+
+/** One family. Q distinct places. */
+class FamilyShares {
+  /** distinct places, ascending; one stretch */
+  readonly #places: PlaceColumns; // Q
+  /** the summed shares and the summed weights of all places before, side by side, as both are read at once */
+  readonly #before: Float64Array; // (Q + 1, 2)
+  /** how many accounts used each place */
+  readonly #accounts: Uint32Array; // (Q)
+  /** IPv4: the first place of each /16, and the sums before it */
+  readonly #first16: Uint32Array; // (65537)
+  readonly #before16: Float64Array; // (65537, 2)
+  readonly #stretches = newStretches();
+
+  constructor(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number) {
+    const places = distinctPlaces(columns);
+    const Q = places.high.length;
+    const shares = new Float64Array(Q);
+    const weights = new Float64Array(Q);
+    this.#accounts = new Uint32Array(Q);
+    for (let e = 0; e < totals.length; e++) {
+      let near = 0;
+      for (let at = columns.starts[e]; at < columns.starts[e + 1]; at++) {
+        near = lowerBound(places, near, Q, columns.high[at], columns.ipv4 ? 0 : columns.low[at]);
+        this.#accounts[near]++;
+        const weight = decay.sum(columns, at, at + 1);
+        shares[near] += weight / totals[e] / accounts;
+        weights[near] += weight;
+      }
+    }
+    this.#places = places;
+    const before = new Float64Array((Q + 1) * 2);
+    for (let q = 0; q < Q; q++) {
+      before[q * 2 + 2] = before[q * 2] + shares[q];
+      before[q * 2 + 3] = before[q * 2 + 1] + weights[q];
+    }
+    this.#before = before;
+    this.#first16 = new Uint32Array(columns.ipv4 ? 65537 : 0);
+    this.#before16 = new Float64Array(this.#first16.length * 2);
+    for (let half = 0, q = 0; half < this.#first16.length; half++) {
+      while (q < Q && places.high[q] >>> 16 < half) q++;
+      this.#first16[half] = q;
+      this.#before16.set(before.subarray(q * 2, q * 2 + 2), half * 2);
+    }
+  }
+
+  lookIpv4(address: number, shares: Float64Array, weights: Float64Array): void {
+    const half = address >>> 16;
+    const before16 = this.#before16;
+    for (let k = 0; k < IPV4_RUNGS_TO_16; k++) {
+      const rest = (1 << (16 - IPV4_RUNGS[k])) - 1;
+      const next = ((half | rest) + 1) * 2;
+      const first = (half & ~rest) * 2;
+      shares[k] = before16[next] - before16[first];
+      weights[k] = before16[next + 1] - before16[first + 1];
+    }
+    const start = this.#first16[half];
+    const end = this.#first16[half + 1];
+    const found = this.#stretches;
+    findIpv4Stretches(this.#places.high, start, end, address, IPV4_RUNGS_TO_16 - 1, found);
+    this.#sum(found, IPV4_RUNGS_TO_16, shares, weights);
+  }
+
+  lookIpv6(high: number, low: number, shares: Float64Array, weights: Float64Array): void {
+    const { high: highs, low: lows } = this.#places;
+    findIpv6Stretches(highs, lows, 0, highs.length, high, low, this.#stretches);
+    this.#sum(this.#stretches, 0, shares, weights);
+  }
+
+  #sum({ from, to }: Stretches, widest: number, shares: Float64Array, weights: Float64Array): void {
+    const before = this.#before;
+    for (let k = widest; k < RUNGS; k++) {
+      const first = from[k] * 2;
+      const next = to[k] * 2;
+      shares[k] = first === next ? 0 : before[next] - before[first];
+      weights[k] = first === next ? 0 : before[next + 1] - before[first + 1];
+    }
+  }
+
+  accountsAt(high: number, low: number): number {
+    const { ipv4, high: highs, low: lows } = this.#places;
+    const at = lowerBound(this.#places, 0, highs.length, high, low);
+    const isThere = at < highs.length && highs[at] === high && (ipv4 || lows[at] === low);
+    return isThere ? this.#accounts[at] : 0;
+  }
+}
+
+/** Everybody's places in one sorted stretch, each once. */
+function distinctPlaces({ ipv4, high, low }: PlaceColumns): PlaceColumns {
+  const empty = { starts: new Uint32Array(0), events: new Uint16Array(0), day: new Uint16Array(0) };
+  const P = high.length;
+  if (ipv4) {
+    const sorted = high.slice().sort();
+    let count = 0;
+    for (let at = 0; at < P; at++)
+      if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[count++] = sorted[at];
+    return { ipv4, high: sorted.slice(0, count), low: new Uint32Array(0), ...empty };
+  }
+  // As 64-bit numbers; on a little-endian machine the low word comes first.
+  const keys = new BigUint64Array(P);
+  const words = new Uint32Array(keys.buffer);
+  for (let at = 0; at < P; at++) {
+    words[2 * at] = low[at];
+    words[2 * at + 1] = high[at];
+  }
+  keys.sort();
+  const highs = new Uint32Array(P);
+  const lows = new Uint32Array(P);
+  let count = 0;
+  for (let at = 0; at < P; at++) {
+    const isNew = at === 0 || words[2 * at] !== words[2 * at - 2] || words[2 * at + 1] !== words[2 * at - 1];
+    if (!isNew) continue;
+    lows[count] = words[2 * at];
+    highs[count++] = words[2 * at + 1];
+  }
+  return { ipv4, high: highs.slice(0, count), low: lows.slice(0, count), ...empty };
+}

@@ -1,0 +1,110 @@
+import { countAtLeast } from '../ranking/roc.ts';
+
+/** Accounts by their number of events: what a score is worth depends on how much is known of the account. */
+export const CALIBRATION_ROWS = [
+  { title: 'none', from: 0, to: 0 },
+  { title: '1–3', from: 1, to: 3 },
+  { title: '4–10', from: 4, to: 10 },
+  { title: '11–30', from: 11, to: 30 },
+  { title: 'more', from: 31, to: Number.POSITIVE_INFINITY },
+] as const;
+
+/** The row of an account with so many events. */
+export function calibrationRow(events: number): number {
+  let row = 0;
+  while (events > CALIBRATION_ROWS[row].to) row++;
+  return row;
+}
+
+/** Honest anomalies thinned out: for each kept one how many honest events are at least that strange. */
+export interface Tail {
+  /** honest events that stand behind it */
+  events: number; // N
+  /** ascending */
+  anomalies: Float32Array; // (M)
+  /** of the N how many have at least this anomaly, descending */
+  atLeast: Uint32Array; // (M)
+}
+
+/** Points of a tail: all of the strangest 512, then each 1 % further. */
+const EVERY_ONE = 512;
+const GROWTH = 1.01;
+
+/** @param sorted anomalies of honest events, ascending */
+export function tailOf(sorted: Float64Array): Tail {
+  const N = sorted.length;
+  const ranks: number[] = [];
+  for (let rank = 1; rank <= N; rank = rank < EVERY_ONE ? rank + 1 : Math.ceil(rank * GROWTH))
+    ranks.push(rank);
+  if (N > 0 && ranks[ranks.length - 1] !== N) ranks.push(N);
+  ranks.reverse();
+  const anomalies = Float32Array.from(ranks, (rank) => sorted[N - rank]);
+  // Of equal anomalies all count; rounded to f32 some more may be equal.
+  const rounded = Float64Array.from(sorted, Math.fround);
+  const atLeast = Uint32Array.from(anomalies, (anomaly) => countAtLeast(rounded, anomaly));
+  return { events: N, anomalies, atLeast };
+}
+
+/**
+ * The share of honest events at least as strange, counting the event itself as one of them, so that it is never 0:
+ * (1 + #{honest ≥ anomaly}) / (1 + N), as p-values by simulation are estimated (Davison and Hinkley 1997, eq. 4.11).
+ * Between two kept anomalies the count is that of the one above, which is right or, where some were left out, too low by
+ * 1 % at most.
+ */
+export function pValueOf({ events, anomalies, atLeast }: Tail, anomaly: number): number {
+  const value = Math.fround(anomaly);
+  // The first kept anomaly that is not below the value.
+  let from = 0;
+  let to = anomalies.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (anomalies[middle] < value) from = middle + 1;
+    else to = middle;
+  }
+  return (1 + (atLeast[from] ?? 0)) / (1 + events);
+}
+
+/** The lowest anomaly that at most this share of the honest events reach; NaN where none is kept that few reach. */
+export function thresholdOf({ events, anomalies, atLeast }: Tail, maxShare: number): number {
+  const allowed = maxShare * events * (1 + 1e-12);
+  for (let m = 0; m < anomalies.length; m++) if (atLeast[m] <= allowed) return anomalies[m];
+  return Number.NaN;
+}
+
+/** A row of fewer honest events says too little about one event in a hundred. */
+const LEAST_EVENTS = 200;
+
+/** What honest events later than the training look like. */
+export class Calibration {
+  /** by number of the account's events; CALIBRATION_ROWS */
+  readonly rows: Tail[];
+  /** all accounts that have a history */
+  readonly all: Tail;
+
+  constructor(rows: Tail[], all: Tail) {
+    this.rows = rows;
+    this.all = all;
+  }
+
+  /**
+   * @param anomalies of honest later events
+   * @param events    of each one's account before
+   */
+  static of(anomalies: Float64Array, events: ArrayLike<number>): Calibration {
+    const byRow: number[][] = CALIBRATION_ROWS.map(() => []);
+    for (let i = 0; i < anomalies.length; i++) byRow[calibrationRow(events[i])].push(anomalies[i]);
+    const tail = (values: number[]) => tailOf(Float64Array.from(values).sort());
+    return new Calibration(byRow.map(tail), tail(byRow.slice(1).flat()));
+  }
+
+  /**
+   * The p-value for an account with so many events; null where too few honest events like it were seen to say.
+   * Rows with few honest events are judged by those of all accounts with a history; new accounts by their own alone.
+   */
+  pValue(anomaly: number, events: number): number | null {
+    const row = calibrationRow(events);
+    if (this.rows[row].events >= LEAST_EVENTS) return pValueOf(this.rows[row], anomaly);
+    if (row === 0 || this.all.events === 0) return null;
+    return pValueOf(this.all, anomaly);
+  }
+}

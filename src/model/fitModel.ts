@@ -1,0 +1,140 @@
+import type { GroupTable } from '../addresses/groupTable.ts';
+import type { Events } from '../events/events.ts';
+import { AccountPlaces, dayOf } from '../history/accountPlaces.ts';
+import { Decay } from '../history/decay.ts';
+import { type FittedMixture, fitMixture } from '../history/fitMixture.ts';
+import { History } from '../history/history.ts';
+import { ATTACKERS_AMONG_OTHERS, type MixtureWeights } from '../history/mixture.ts';
+import { PLACE_RUNG } from '../history/rungs.ts';
+import { fitStacking, type StackedEvents, type Stacking } from '../history/stacking.ts';
+import { Calibration } from './calibration.ts';
+import { drawFitAttacks, type HoldOut } from './holdOut.ts';
+import { MixtureScorer } from './mixtureScorer.ts';
+import type { SeenEntities } from './seenEntities.ts';
+
+export interface HistoryOptions {
+  /** provider tables, a rung each */
+  tables: GroupTable[];
+  /** half-life of a place that is not used any more; undefined: nothing fades */
+  halfLifeDays: number | undefined;
+}
+
+/** What the later events decide. */
+export interface FittedModel {
+  weights: MixtureWeights;
+  stacking: Stacking;
+  calibration: Calibration;
+  fittedOn: FittedMixture['fittedOn'];
+}
+
+/** The history of all events, entities numbered as in `seen`. */
+export function historyOf(events: Events, seen: SeenEntities, options: HistoryOptions): History {
+  const numbers = seen.numbersOf(events.entities);
+  const places = AccountPlaces.of(events, seen.count, new Uint32Array(numbers.buffer));
+  return new History(places, options.tables, decayOf(events, options));
+}
+
+/** Places fade up to the day of the last event. */
+function decayOf({ time }: Events, { halfLifeDays }: HistoryOptions): Decay {
+  let last = 0;
+  for (let i = 0; i < time.length; i++) last = Math.max(last, dayOf(time[i]));
+  return new Decay(halfLifeDays, last);
+}
+
+/** Attackers drawn to fit against, at most; more moved no coefficient by a hundredth. */
+const MAX_ATTACKS = 100_000;
+
+/**
+ * Fits the mixture, how far to trust each part, and what honest anomalies look like, on events later than those that
+ * history and vectors were learned from.
+ * @param seen        numbers the entities of all events
+ * @param dotProducts of the vectors learned from the early events, for events of the same dictionary
+ */
+export function fitModel(
+  parts: HoldOut,
+  seen: SeenEntities,
+  seed: number,
+  options: HistoryOptions,
+  dotProducts: (events: Events) => Float32Array,
+): FittedModel {
+  const { early, later } = parts;
+  const history = historyOf(early, seen, options);
+  const numbers = seen.numbersOf(early.entities);
+  const numbersOf = ({ entity }: Events) => Int32Array.from(entity, (e) => numbers[e]);
+  const entity = numbersOf(later);
+  const fitted = fitMixture(history, { events: later, entity });
+  const { weights } = fitted;
+  const dots = dotProducts(later);
+
+  const attacks = drawFitAttacks(parts, Math.min(MAX_ATTACKS, later.count), ATTACKERS_AMONG_OTHERS, seed);
+  // With the weights of buckets: those of accounts have seen these events.
+  const unseen = new MixtureScorer(history, fitted.weightsOfBuckets, NEUTRAL);
+  const stacking = fitStacking(
+    stacked(unseen, later, entity, dots, fitted.half),
+    stacked(unseen, attacks, numbersOf(attacks), dotProducts(attacks)),
+  );
+
+  const calibrating = parts.byTime ? latterHalf(later.time) : Uint32Array.from(later.entity.keys());
+  // Every event is judged by weights that have not seen it.
+  const [first, second] = fitted.halves.map((half) => new MixtureScorer(history, half, stacking));
+  const anomalies = Float64Array.from(calibrating, (i) =>
+    (fitted.half[i] === 1 ? first : second).anomaly(
+      entity[i],
+      // Who was not there before has no vector yet.
+      history.placesOf(entity[i]) > 0 ? dots[i] : 0,
+      later.addresses,
+      i,
+    ),
+  );
+  return {
+    weights,
+    stacking,
+    calibration: Calibration.of(
+      anomalies,
+      Uint32Array.from(calibrating, (i) => history.eventsOf(entity[i])),
+    ),
+    fittedOn: fitted.fittedOn,
+  };
+}
+
+/** Positions of the later half of times. */
+function latterHalf(time: Float64Array): Uint32Array {
+  const border = time.slice().sort()[time.length >>> 1];
+  const positions = new Uint32Array(time.length);
+  let count = 0;
+  for (let i = 0; i < time.length; i++) if (time[i] >= border) positions[count++] = i;
+  return positions.slice(0, count);
+}
+
+/** ln L itself. */
+const NEUTRAL: Stacking = { intercept: 0, history: 1, neural: 0 };
+
+/**
+ * The events of places new to accounts with a history; every account weighs the same.
+ * @param chosen 2 for events to leave out
+ */
+function stacked(
+  scorer: MixtureScorer,
+  events: Events,
+  entity: Int32Array,
+  dots: Float32Array,
+  chosen?: Uint8Array,
+): StackedEvents {
+  const rows: number[] = [];
+  const perAccount = new Map<number, number>();
+  const logRatios: number[] = [];
+  for (let i = 0; i < events.count; i++) {
+    if (chosen && chosen[i] === 2) continue;
+    const logRatio = scorer.logRatio(entity[i], events.addresses, i);
+    if (scorer.view.places === 0 || scorer.view.own[PLACE_RUNG] > 0) continue;
+    rows.push(i);
+    logRatios.push(logRatio);
+    perAccount.set(entity[i], (perAccount.get(entity[i]) ?? 0) + 1);
+  }
+  return {
+    accounts: perAccount.size,
+    logRatio: Float64Array.from(logRatios),
+    dotProduct: Float32Array.from(rows, (i) => dots[i]),
+    weight: Float64Array.from(rows, (i) => 1 / perAccount.get(entity[i])! / perAccount.size),
+  };
+}

@@ -1,0 +1,44 @@
+import { InputError } from '../errors.ts';
+import { type Calibration, thresholdOf } from './calibration.ts';
+import type { ModelThreshold } from './modelCard.ts';
+
+/** How the model's own threshold is chosen: by one of the two. */
+export interface ThresholdRule {
+  /** flag at most this share of honest events; default 0.01 */
+  maxFalsePositiveRate?: number | undefined;
+  /** flag at most this many honest events a day */
+  maxAlertsPerDay?: number | undefined;
+}
+
+/** Honest later events that must be flagged before their share means something. */
+const LEAST_FLAGGED = 2;
+
+/**
+ * The threshold by honest events later than the training.
+ * @param eventsPerDay honest events a day; null where they have no times
+ * @returns null where the later events are too few
+ * @throws InputError where alerts a day are asked for and the events have no times
+ */
+export function chooseThreshold(
+  { all }: Calibration,
+  { maxFalsePositiveRate = 0.01, maxAlertsPerDay }: ThresholdRule,
+  eventsPerDay: number | null,
+): ModelThreshold | null {
+  if (maxAlertsPerDay !== undefined && eventsPerDay === null) {
+    throw new InputError(
+      'train: --max-alerts-per-day: expected events with times (third column) over an hour or more. Use --max-fpr instead.',
+    );
+  }
+  const byAlerts = maxAlertsPerDay !== undefined;
+  const share = byAlerts ? Math.min(1, maxAlertsPerDay / eventsPerDay!) : maxFalsePositiveRate;
+  if (share * all.events < LEAST_FLAGGED) return null;
+  const anomaly = thresholdOf(all, share);
+  if (Number.isNaN(anomaly)) return null;
+  const m = all.anomalies.indexOf(anomaly);
+  return {
+    anomaly,
+    rule: byAlerts ? 'max_alerts_per_day' : 'max_fpr',
+    limit: byAlerts ? maxAlertsPerDay : maxFalsePositiveRate,
+    falsePositiveRate: all.atLeast[m] / all.events,
+  };
+}
