@@ -49,30 +49,29 @@ export class Judge {
     return anomalies;
   }
 
-  /** Every detector that can judge the attack, in order. */
-  compare(honest: Events, attacks: Events, attack: string): DetectorQuality[] {
-    return this.detectors
-      .filter((detector) => detector.judges(attack))
-      .map((detector) => detectorQuality(detector.id, this.ranked(detector, honest, attacks, attack)));
-  }
-
-  /** The same for some of the events: those at the positions, where honest event and attack k belong together. */
-  compareAt(honest: Events, attacks: Events, attack: string, positions: Uint32Array): DetectorQuality[] {
-    const at = (all: Float64Array) => Float64Array.from(positions, (i) => all[i]);
+  /**
+   * Every detector that can judge the attack, in order.
+   * @param positions of the events to look at, where honest event and attack k belong together; default: all
+   */
+  compare(honest: Events, attacks: Events, attack: string, positions?: Uint32Array): DetectorQuality[] {
     return this.detectors
       .filter((detector) => detector.judges(attack))
       .map((detector) =>
-        detectorQuality(
-          detector.id,
-          rankScores(
-            at(this.anomalies(detector, honest, attack)),
-            at(this.anomalies(detector, attacks, attack)),
-          ),
-        ),
+        detectorQuality(detector.id, this.ranked(detector, honest, attacks, attack, positions)),
       );
   }
 
-  ranked(detector: Detector, honest: Events, attacks: Events, attack: string): RankedScores {
-    return rankScores(this.anomalies(detector, honest, attack), this.anomalies(detector, attacks, attack));
+  ranked(
+    detector: Detector,
+    honest: Events,
+    attacks: Events,
+    attack: string,
+    positions?: Uint32Array,
+  ): RankedScores {
+    const scores = (events: Events) => {
+      const all = this.anomalies(detector, events, attack);
+      return positions ? Float64Array.from(positions, (i) => all[i]) : all;
+    };
+    return rankScores(scores(honest), scores(attacks));
   }
 }

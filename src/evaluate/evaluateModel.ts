@@ -102,9 +102,7 @@ export function evaluateModel(
       honestTitle: subset?.title ?? contest.honestKind,
       honestEvents: subset?.positions.length ?? contest.honest.count,
       attackEvents: subset?.positions.length ?? attacks.count,
-      detectors: subset
-        ? judge.compareAt(contest.honest, attacks, attacker, subset.positions)
-        : judge.compare(contest.honest, attacks, attacker),
+      detectors: judge.compare(contest.honest, attacks, attacker, subset?.positions),
       model: ranked,
       unusedHonest: isUnused ? ranked.honest : evaluation,
     };

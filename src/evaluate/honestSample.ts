@@ -1,5 +1,6 @@
 import { counted, InputError } from '../errors.ts';
 import { type Events, selectEvents } from '../events/events.ts';
+import { SECONDS_PER_DAY } from '../events/time.ts';
 import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
 import type { EventCounts, HonestTraffic, LabelledEvents } from './evaluation.ts';
 
@@ -122,7 +123,6 @@ export function splitHonestEvents(
   };
 }
 
-const SECONDS_PER_DAY = 86_400;
 const SECONDS_PER_HOUR = 3600;
 
 /** How much honest traffic there is a day, or why that cannot be said. */

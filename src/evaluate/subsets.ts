@@ -1,5 +1,6 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
+import { CALIBRATION_ROWS, calibrationRow } from '../model/calibration.ts';
 
 /** What must be known of the accounts' training events; `AccountHistory` knows it. */
 export interface KnownHistory {
@@ -32,18 +33,16 @@ export function novelty(history: KnownHistory, entity: number, words: AddressWor
   return bits >= nearby ? 'new_nearby' : 'new_far';
 }
 
-/** Rows of a table by how many training events an account has: the first row whose `most` is not below that. */
-export const HISTORY_ROWS: readonly { most: number; label: string }[] = [
-  { most: 3, label: '1–3 training events' },
-  { most: 10, label: '4–10 training events' },
-  { most: 30, label: '11–30 training events' },
-  { most: Number.POSITIVE_INFINITY, label: 'more than 30 training events' },
-];
+/** Rows of a table by how many training events an account has: those of the calibration that have any. */
+export const HISTORY_ROWS: readonly { most: number; label: string }[] = CALIBRATION_ROWS.slice(1).map(
+  ({ title, from, to }) => ({
+    most: to,
+    label: `${Number.isFinite(to) ? title : `more than ${from - 1}`} training events`,
+  }),
+);
 
 /** @returns the row of `HISTORY_ROWS` for an account with that many training events, −1 where it has none */
-export function historyRow(events: number): number {
-  return events < 1 ? -1 : HISTORY_ROWS.findIndex(({ most }) => events <= most);
-}
+export const historyRow = (events: number): number => calibrationRow(events) - 1;
 
 /** The positions of the events of each novelty, ascending; each event is in one of them. */
 export function positionsByNovelty(history: KnownHistory, events: Events): Record<Novelty, Uint32Array> {

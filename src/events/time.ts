@@ -1,3 +1,5 @@
+export const SECONDS_PER_DAY = 86_400;
+
 /** 9999-12-31T23:59:59Z: anything later is no time in seconds (more likely milliseconds). */
 const LATEST_SECONDS = 253_402_300_799;
 /** 0000-01-01T00:00:00Z: ISO 8601 has no earlier year without an agreement between writer and reader. */

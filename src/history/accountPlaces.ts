@@ -1,6 +1,8 @@
 import { isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
+import { SECONDS_PER_DAY } from '../events/time.ts';
 import { placeHigh, placeLow } from './rungs.ts';
+import { lowerBoundIpv4, lowerBound as lowerBoundIpv6, upperBound as upperBoundIpv6 } from './stretches.ts';
 
 /** Places of one family as a model file stores them: for each entity those that it used, ascending. P places. */
 export interface PlaceColumns {
@@ -17,9 +19,9 @@ export interface PlaceColumns {
   day: Uint16Array; // (P)
 }
 
-const SECONDS_PER_DAY = 86_400;
 const MAX_EVENTS = 0xffff;
 const MAX_DAY = 0xffff;
+const LAST_ADDRESS = 0xffffffff;
 
 /** Seconds since 1970 → a day from 1 to 65,535 (the year 2149); 0 where unknown. */
 export function dayOf(time: number): number {
@@ -42,13 +44,7 @@ export function lowerBound(
   high: number,
   low: number,
 ): number {
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const value = highs[middle];
-    if (value < high || (!ipv4 && value === high && lows[middle] < low)) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+  return ipv4 ? lowerBoundIpv4(highs, from, to, high | 0) : lowerBoundIpv6(highs, lows, from, to, high, low);
 }
 
 /** First place in [from, to) that is above (high, low). */
@@ -59,13 +55,19 @@ export function upperBound(
   high: number,
   low: number,
 ): number {
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    const value = highs[middle];
-    if (value < high || (value === high && (ipv4 || lows[middle] <= low))) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+  if (!ipv4) return upperBoundIpv6(highs, lows, from, to, high, low);
+  return high === LAST_ADDRESS ? to : lowerBoundIpv4(highs, from, to, high + 1);
+}
+
+/** Whether (high, low) stands at a place that `lowerBound` found, of those before `to`. */
+export function isAt(
+  { ipv4, high: highs, low: lows }: PlaceColumns,
+  at: number,
+  to: number,
+  high: number,
+  low: number,
+): boolean {
+  return at < to && highs[at] === high && (ipv4 || lows[at] === low);
 }
 
 /** Columns of one account's own, once a place was added to it. */
@@ -125,7 +127,7 @@ export class AccountPlaces {
   add(entity: number, ipv4: boolean, high: number, low: number, day: number, keepsDays = false): boolean {
     const { columns, from, to } = this.find(entity, ipv4, this.#scratch);
     const at = lowerBound(columns, from, to, high, low);
-    if (at < to && columns.high[at] === high && (ipv4 || columns.low[at] === low)) {
+    if (isAt(columns, at, to, high, low)) {
       const isLater = day > columns.day[at];
       if (keepsDays && isLater && !this.hasGrownOf(entity)) {
         this.#setAside(entity);

@@ -51,5 +51,16 @@ export function fitWeights(
   return lambda;
 }
 
+/** The rows of each account, in their order. @param entity of each row */
+export function rowsByAccount(rows: Iterable<number>, entity: ArrayLike<number>): Map<number, number[]> {
+  const rowsOf = new Map<number, number[]>();
+  for (const row of rows) {
+    const mine = rowsOf.get(entity[row]);
+    if (mine) mine.push(row);
+    else rowsOf.set(entity[row], [row]);
+  }
+  return rowsOf;
+}
+
 /** X equal weights. */
 export const uniformWeights = (experts: number): Float64Array => new Float64Array(experts).fill(1 / experts);

@@ -1,6 +1,6 @@
 import type { Events } from '../events/events.ts';
 import { AccountWeights } from './accountWeights.ts';
-import { fitWeights, type Likelihoods, uniformWeights } from './expectation.ts';
+import { fitWeights, type Likelihoods, rowsByAccount, uniformWeights } from './expectation.ts';
 import type { History } from './history.ts';
 import { BUCKETS, bucketOf, densities, expertCount, experts, type MixtureWeights } from './mixture.ts';
 
@@ -51,17 +51,16 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
   const view = history.view();
   const bucket = new Uint8Array(events.count).fill(BUCKETS.length);
   const seenPerAccount = new Map<number, number>();
-  const newOf = new Map<number, number[]>();
+  const fresh: number[] = [];
   for (let i = 0; i < events.count; i++) {
     const places = history.placesOf(entity[i]);
     if (places === 0) continue;
     bucket[i] = bucketOf(places);
     seenPerAccount.set(entity[i], (seenPerAccount.get(entity[i]) ?? 0) + 1);
     if (history.hasPlace(entity[i], events.addresses, i)) continue;
-    const mine = newOf.get(entity[i]);
-    if (mine) mine.push(i);
-    else newOf.set(entity[i], [i]);
+    fresh.push(i);
   }
+  const newOf = rowsByAccount(fresh, entity);
   const newPerAccount = new Map([...newOf].map(([e, { length }]) => [e, length]));
   const isNew = [...newOf.values()]
     .flatMap((mine) => spread(mine, MAX_EVENTS_OF_ACCOUNT))
@@ -143,15 +142,9 @@ function fitAccountWeights(
   bucket: Uint8Array,
   buckets: Float64Array[],
 ): AccountWeights {
-  const rowsOf = new Map<number, number[]>();
-  for (const i of rows) {
-    const mine = rowsOf.get(entity[i]);
-    if (mine) mine.push(i);
-    else rowsOf.set(entity[i], [i]);
-  }
   const ones = new Float64Array(likelihoods.count).fill(1);
   const accounts = new Map<number, Float64Array>();
-  for (const [e, mine] of rowsOf) {
+  for (const [e, mine] of rowsByAccount(rows, entity)) {
     const base = buckets[bucket[mine[0]]];
     const prior = base.map((lambda) => lambda * ACCOUNT_PSEUDO_EVENTS);
     accounts.set(e, fitWeights(likelihoods, mine, ones, base, prior));

@@ -1,7 +1,7 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import { AccountGroups } from './accountGroups.ts';
-import { type AccountPlaces, dayOf, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
+import { type AccountPlaces, dayOf, isAt, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
 import { hostBitsHigh, hostBitsLow, IPV4_SPACE, IPV6_SPACE, placeHigh, placeLow, RUNGS } from './rungs.ts';
@@ -200,7 +200,7 @@ export class History {
     const low = placeLow(words, index, ipv4);
     const { columns, from, to } = this.places.find(entity, ipv4, this.#other);
     const at = lowerBound(columns, from, to, high, low);
-    return at < to && columns.high[at] === high && (ipv4 || columns.low[at] === low);
+    return isAt(columns, at, to, high, low);
   }
 
   /** Whether the account looked at last has a place within a prefix of its family. @param bits of 128, as in SpecialBlock */
@@ -248,8 +248,7 @@ export class History {
   #weightOf(entity: number, ipv4: boolean, high: number, low: number): number {
     const { columns, from, to } = this.places.find(entity, ipv4, this.#other);
     const at = lowerBound(columns, from, to, high, low);
-    const isThere = at < to && columns.high[at] === high && (ipv4 || columns.low[at] === low);
-    return isThere ? this.decay.sum(columns, at, at + 1) : 0;
+    return isAt(columns, at, to, high, low) ? this.decay.sum(columns, at, at + 1) : 0;
   }
 }
 

@@ -1,4 +1,4 @@
-import { type AccountPlaces, lowerBound, type PlaceColumns } from './accountPlaces.ts';
+import { type AccountPlaces, isAt, lowerBound, type PlaceColumns } from './accountPlaces.ts';
 import type { Decay } from './decay.ts';
 import { IPV4_RUNGS, RUNGS } from './rungs.ts';
 import { findIpv4Stretches, findIpv6Stretches, newStretches, type Stretches } from './stretches.ts';
@@ -130,10 +130,10 @@ class FamilyShares {
   }
 
   accountsAt(high: number, low: number): number {
-    const { ipv4, high: highs, low: lows } = this.#places;
-    const at = lowerBound(this.#places, 0, highs.length, high, low);
-    const isThere = at < highs.length && highs[at] === high && (ipv4 || lows[at] === low);
-    return isThere ? this.#accounts[at] : 0;
+    const places = this.#places;
+    const Q = places.high.length;
+    const at = lowerBound(places, 0, Q, high, low);
+    return isAt(places, at, Q, high, low) ? this.#accounts[at] : 0;
   }
 }
 

@@ -8,6 +8,7 @@ export interface Stretches {
 
 export const newStretches = (): Stretches => ({ from: new Uint32Array(RUNGS), to: new Uint32Array(RUNGS) });
 
+const LAST_WORD = 0xffffffff;
 /** Turns unsigned order into signed order. */
 const SIGN = 1 << 31;
 const IPV4_MASK = Int32Array.from(IPV4_RUNGS, (bits) => ~hostBitsHigh(bits));
@@ -30,16 +31,8 @@ export function findIpv4Stretches(
   { from, to }: Stretches,
 ): void {
   const wanted = address | 0;
-  const signed = wanted ^ SIGN;
-  let low = start;
-  let high = end;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((keys[middle] ^ SIGN) < signed) low = middle + 1;
-    else high = middle;
-  }
-  let first = low;
-  let next = low;
+  let first = lowerBoundIpv4(keys, start, end, wanted);
+  let next = first;
   for (let k = RUNGS - 1; k > widest; k--) {
     const mask = IPV4_MASK[k];
     if (first > start && ((keys[first - 1] ^ wanted) & mask) === 0) {
@@ -104,6 +97,17 @@ export function findIpv6Stretches(
   }
 }
 
+/** The first place of [from, to) that is not below the address, 32 bits with or without a sign. */
+export function lowerBoundIpv4(keys: Uint32Array, from: number, to: number, address: number): number {
+  const signed = address ^ SIGN;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if ((keys[middle] ^ SIGN) < signed) from = middle + 1;
+    else to = middle;
+  }
+  return from;
+}
+
 /** The first place of [from, to) that is not below (high, low). */
 export function lowerBound(
   highs: Uint32Array,
@@ -121,8 +125,8 @@ export function lowerBound(
   return from;
 }
 
-/** The first place of [from, to) that is above (high, low). */
-function upperBound(
+/** The first place of [from, to) that is above (high, low): not below the next one. */
+export function upperBound(
   highs: Uint32Array,
   lows: Uint32Array,
   from: number,
@@ -130,10 +134,6 @@ function upperBound(
   high: number,
   low: number,
 ): number {
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (highs[middle] < high || (highs[middle] === high && lows[middle] <= low)) from = middle + 1;
-    else to = middle;
-  }
-  return from;
+  if (low < LAST_WORD) return lowerBound(highs, lows, from, to, high, low + 1);
+  return high === LAST_WORD ? to : lowerBound(highs, lows, from, to, high + 1, 0);
 }

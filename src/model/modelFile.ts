@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../errors.ts';
-import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
+import { hostBitsHigh, hostBitsLow, IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { HYPERPARAMETERS, type HyperparameterRule, type Hyperparameters } from '../neural/hyperparameters.ts';
@@ -299,22 +299,18 @@ function checkedPrefixes(rows: PrefixRows, name: string): PrefixTable {
   return PrefixTable.of(rows);
 }
 
-/** The bits of a 64-bit prefix beyond a length, high and low word. */
-const bitsBeyond = (length: number) => [
-  length >= 32 ? 0 : 2 ** (32 - length) - 1,
-  length >= 64 ? 0 : length <= 32 ? 0xffffffff : 2 ** (64 - length) - 1,
-];
-
 /** Whether a prefix has no bit beyond its length. */
 function isWhole(high: number, low: number, length: number): boolean {
-  const [beyondHigh, beyondLow] = bitsBeyond(length);
-  return (high & beyondHigh) === 0 && (low & beyondLow) === 0;
+  return (high & hostBitsHigh(length)) === 0 && (low & hostBitsLow(length)) === 0;
 }
 
 /** Whether the prefix of row `inner` lies within that of `outer`. */
 function holds({ level, high, low }: PrefixRows, outer: number, inner: number): boolean {
-  const [beyondHigh, beyondLow] = bitsBeyond(LEVEL_LENGTHS[level[outer]]);
-  return (((high[inner] ^ high[outer]) & ~beyondHigh) | ((low[inner] ^ low[outer]) & ~beyondLow)) === 0;
+  const length = LEVEL_LENGTHS[level[outer]];
+  const differs =
+    ((high[inner] ^ high[outer]) & ~hostBitsHigh(length)) |
+    ((low[inner] ^ low[outer]) & ~hostBitsLow(length));
+  return differs === 0;
 }
 
 function requireSamePrefixLengths({ prefixLengths }: ModelCard, name: string): void {

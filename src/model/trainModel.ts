@@ -4,6 +4,7 @@ import type { GroupTable } from '../addresses/groupTable.ts';
 import { InputError } from '../errors.ts';
 import { distinctPairs } from '../events/distinctPairs.ts';
 import { type Events, selectEvents } from '../events/events.ts';
+import { SECONDS_PER_DAY } from '../events/time.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
@@ -204,7 +205,6 @@ async function learnVectors(
   return { training, weights: training.finish() };
 }
 
-const SECONDS_PER_DAY = 86_400;
 /** Less says nothing about a day. */
 const LEAST_SECONDS = 3600;
 

@@ -1,8 +1,9 @@
 import { isIpv4 } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { SECONDS_PER_DAY } from '../events/time.ts';
 import { AccountWeights } from '../history/accountWeights.ts';
-import { fitWeights, type Likelihoods } from '../history/expectation.ts';
+import { fitWeights, type Likelihoods, rowsByAccount } from '../history/expectation.ts';
 import { expertCount, experts, weightsOf } from '../history/mixture.ts';
 import { PLACE_RUNG } from '../history/rungs.ts';
 import { compacted } from './compact.ts';
@@ -23,8 +24,6 @@ export interface UpdateSummary {
   /** events of a family that the vectors know nothing of */
   unknownFamily: number;
 }
-
-const SECONDS_PER_DAY = 86_400;
 
 /** An account's earlier weights count as so many events beside its new ones. */
 const EARLIER_EVENTS = 20;
@@ -104,33 +103,31 @@ function laterWeights(model: Model, events: Events, kept: number[]): AccountWeig
   const X = expertCount(history.rungs);
   const view = history.view();
   const numbers = seen.numbersOf(events.entities);
-  const rowsOf = new Map<number, number[]>();
+  const rows: number[] = [];
+  const entity = Int32Array.from(events.entity, (e) => numbers[e]);
   const likelihoods: Likelihoods = {
     count: events.count,
     experts: X,
     ratios: new Float64Array(events.count * X),
   };
   for (const i of kept) {
-    const entity = numbers[events.entity[i]];
-    history.look(entity, events.addresses, i, view);
+    history.look(entity[i], events.addresses, i, view);
     if (view.places === 0 || view.own[PLACE_RUNG] > 0) continue;
     const ratios = likelihoods.ratios.subarray(i * X, (i + 1) * X);
     experts(view, history.population, mixture.background, ratios);
-    const mine = rowsOf.get(entity);
-    if (mine) mine.push(i);
-    else rowsOf.set(entity, [i]);
+    rows.push(i);
   }
   const weights = new Map<number, Float64Array>();
   const scratch = new Float64Array(X);
-  for (const entity of mixture.accounts.entities) {
-    mixture.accounts.read(entity, scratch);
-    weights.set(entity, scratch.slice());
+  for (const owner of mixture.accounts.entities) {
+    mixture.accounts.read(owner, scratch);
+    weights.set(owner, scratch.slice());
   }
   const ones = new Float64Array(events.count).fill(1);
-  for (const [entity, rows] of rowsOf) {
-    const base = weightsOf(mixture, entity, history.placesOf(entity), scratch).slice();
+  for (const [account, mine] of rowsByAccount(rows, entity)) {
+    const base = weightsOf(mixture, account, history.placesOf(account), scratch).slice();
     const prior = base.map((lambda) => lambda * EARLIER_EVENTS);
-    weights.set(entity, fitWeights(likelihoods, rows, ones, base, prior));
+    weights.set(account, fitWeights(likelihoods, mine, ones, base, prior));
   }
   return AccountWeights.of(weights, X);
 }
