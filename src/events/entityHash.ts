@@ -56,13 +56,30 @@ export function hashEntityBytes(
 }
 
 const encoder = new TextEncoder();
+/** Names as people give them fit in; calling the encoder takes longer than everything else here. */
+const ascii = new Uint8Array(64);
 
 /** @returns u32[2]: low word, high word */
 export function hashEntity(name: string): Uint32Array {
-  const bytes = encoder.encode(name);
   const out = new Uint32Array(2);
-  hashEntityBytes(bytes, 0, bytes.length, out);
+  if (copyAscii(name)) {
+    hashEntityBytes(ascii, 0, name.length, out);
+  } else {
+    const bytes = encoder.encode(name);
+    hashEntityBytes(bytes, 0, bytes.length, out);
+  }
   return out;
+}
+
+/** @returns whether the name is short and of ASCII characters only; then they are in `ascii` */
+function copyAscii(name: string): boolean {
+  if (name.length > ascii.length) return false;
+  for (let i = 0; i < name.length; i++) {
+    const code = name.charCodeAt(i);
+    if (code > 127) return false;
+    ascii[i] = code;
+  }
+  return true;
 }
 
 /** The 64-bit number (high, low) modulo `modulus` ≤ 2^32. */

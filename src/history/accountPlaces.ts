@@ -188,14 +188,16 @@ export class AccountPlaces {
   #setAside(entity: number): GrownAccount {
     const copy = (family: boolean): PlaceColumns => {
       const { columns, from, to } = this.find(entity, family, this.#scratch);
-      return {
+      const own: PlaceColumns = {
         ipv4: family,
         starts: Uint32Array.of(0, to - from),
-        high: columns.high.slice(from, to),
-        low: columns.low.slice(from, family ? from : to),
-        events: columns.events.slice(from, to),
-        day: columns.day.slice(from, to),
+        high: columns.high.subarray(from, to),
+        low: columns.low.subarray(from, family ? from : to),
+        events: columns.events.subarray(from, to),
+        day: columns.day.subarray(from, to),
       };
+      grow(own);
+      return own;
     };
     const account: GrownAccount = [copy(true), copy(false)];
     this.#grown.set(entity, account);
@@ -216,7 +218,7 @@ function fill(columns: PlaceColumns, at: number, into: Segment): Segment {
 /** A new place, of one event, before place `at` of an account's own columns. */
 function insert(columns: PlaceColumns, at: number, high: number, low: number, day: number): void {
   const count = columns.starts[1];
-  if (count === columns.high.length) grow(columns, Math.max(4, count * 2));
+  if (count === columns.high.length) grow(columns);
   const { ipv4, starts } = columns;
   columns.high.copyWithin(at + 1, at, count);
   columns.high[at] = high;
@@ -231,7 +233,10 @@ function insert(columns: PlaceColumns, at: number, high: number, low: number, da
   starts[1] = count + 1;
 }
 
-function grow(columns: PlaceColumns, length: number): void {
+/** Copies columns of one account to where there is room for more. */
+function grow(columns: PlaceColumns): void {
+  const count = columns.starts[1];
+  const length = Math.max(4, count + (count >> 1));
   const words = (array: Uint32Array) => {
     const larger = new Uint32Array(length);
     larger.set(array);

@@ -74,6 +74,8 @@ export class History {
   /** A view to be overwritten by `look`. */
   view(): LadderView {
     const R = this.rungs;
+    const space = new Float64Array(R);
+    space.set(IPV4_SPACE);
     return {
       ipv4: true,
       places: 0,
@@ -83,7 +85,7 @@ export class History {
       countedTotal: 0,
       shares: new Float64Array(R),
       weights: new Float64Array(R),
-      space: new Float64Array(R),
+      space,
     };
   }
 
@@ -92,12 +94,11 @@ export class History {
     const ipv4 = isIpv4(words, index);
     const high = placeHigh(words, index, ipv4);
     const low = placeLow(words, index, ipv4);
-    view.ipv4 = ipv4;
     this.#entity = entity;
     this.#lookAtAccount(entity, ipv4, high, low, view);
     this.population.look(ipv4, high, low, view.shares, view.weights);
-    const space = ipv4 ? IPV4_SPACE : IPV6_SPACE;
-    for (let k = 0; k < RUNGS; k++) view.space[k] = space[k];
+    if (view.ipv4 !== ipv4) view.space.set(ipv4 ? IPV4_SPACE : IPV6_SPACE);
+    view.ipv4 = ipv4;
     for (let g = 0; g < this.groups.length; g++) {
       const { table, shares, weights } = this.groups[g];
       const group = table.find(words, index);
@@ -235,10 +236,11 @@ export class History {
     const high = placeHigh(words, index, ipv4);
     const low = placeLow(words, index, ipv4);
     this.#events[entity] = (this.#events[entity] ?? 0) + 1;
-    const before = this.#weightOf(entity, ipv4, high, low);
+    const before = this.groups.length === 0 ? 0 : this.#weightOf(entity, ipv4, high, low);
     // What everybody's shares were counted of must be known later on.
     const fades = this.decay.halfLifeDays !== undefined;
     this.places.add(entity, ipv4, high, low, dayOf(time), fades);
+    if (this.groups.length === 0) return;
     const gained = this.#weightOf(entity, ipv4, high, low) - before;
     if (gained === 0) return;
     for (const groups of this.groups) groups.add(entity, ipv4, high, low, gained);

@@ -48,29 +48,6 @@ export const expertCount = (rungs: number): number => rungs + 1;
 /** Where the rung of each expert stands in a view: experts 2, 3, … */
 export const rungOfExpert = (expert: number): number => (expert - 2 < PLACE_RUNG ? expert - 2 : expert - 1);
 
-/**
- * The others' share in each rung's network: the general share without the account's own part in it, so that an account
- * is not explained by itself. What it has observed since is in no general share, and so not taken out either.
- * @param accounts that the shares are the mean of
- */
-function othersShare(view: LadderView, rung: number, accounts: number): number {
-  const all = view.shares[rung];
-  if (view.countedTotal === 0) return all;
-  // An account that is alone has no others.
-  if (accounts < 2) return 0;
-  const others = (all * accounts - view.counted[rung] / view.countedTotal) / (accounts - 1);
-  // Below what rounding leaves of a difference of equal numbers.
-  return others < 1e-12 ? 0 : others;
-}
-
-/** The same of all their places: those of the account itself left out. @param total of the places' weights */
-function othersTraffic(view: LadderView, rung: number, total: number): number {
-  const rest = total - view.countedTotal;
-  if (rest <= 0) return 0;
-  const others = (view.weights[rung] - view.counted[rung]) / rest;
-  return others < 1e-12 ? 0 : others;
-}
-
 /** What is counted of everybody, for a view to be compared with. */
 export interface Everybody {
   /** accounts that shares are the mean of */
@@ -79,14 +56,50 @@ export interface Everybody {
   total: number;
 }
 
+/**
+ * What the others have of each rung's network: everybody's part without the account's own, so that an account is not
+ * explained by itself. What it has observed since is in nobody's part, and so not taken out either.
+ */
+class Others {
+  #all = 0;
+  #own = 0;
+  #allTraffic = 0;
+
+  /** For the account of a view. */
+  begin({ countedTotal }: LadderView, { accounts, total }: Everybody): void {
+    // An account that is alone has no others.
+    const isAlone = countedTotal > 0 && accounts < 2;
+    const others = countedTotal > 0 ? accounts - 1 : accounts;
+    this.#all = isAlone || accounts === 0 ? 0 : accounts / others;
+    this.#own = isAlone || countedTotal === 0 ? 0 : 1 / (countedTotal * others);
+    const rest = total - countedTotal;
+    this.#allTraffic = rest > 0 ? 1 / rest : 0;
+  }
+
+  /** The mean over the others of their share in a rung's network. */
+  share(view: LadderView, rung: number): number {
+    return withoutRounding(view.shares[rung] * this.#all - view.counted[rung] * this.#own);
+  }
+
+  /** The share of all the others' places that lie in a rung's network. */
+  traffic(view: LadderView, rung: number): number {
+    return withoutRounding((view.weights[rung] - view.counted[rung]) * this.#allTraffic);
+  }
+}
+const others = new Others();
+
+/** Below what rounding leaves of a difference of equal numbers there is nothing. */
+const withoutRounding = (share: number) => (share < 1e-12 ? 0 : share);
+
 /** How many times denser the others lie in each rung's network than a uniform address: the terms of q. */
-export function densities(view: LadderView, { accounts }: Everybody, out: Float64Array): void {
+export function densities(view: LadderView, everybody: Everybody, out: Float64Array): void {
   const X = expertCount(view.own.length);
+  others.begin(view, everybody);
   out[0] = 1;
   for (let x = 2; x < X; x++) {
     const rung = rungOfExpert(x);
     const space = view.space[rung];
-    out[x - 1] = space > 0 ? othersShare(view, rung, accounts) / space : 0;
+    out[x - 1] = space > 0 ? others.share(view, rung) / space : 0;
   }
 }
 
@@ -98,33 +111,35 @@ export function densities(view: LadderView, { accounts }: Everybody, out: Float6
  */
 export function experts(
   view: LadderView,
-  { accounts, total: allPlaces }: Everybody,
+  everybody: Everybody,
   background: Float64Array,
   out: Float64Array,
 ): number {
   const { own, total, space } = view;
   const X = expertCount(own.length);
+  others.begin(view, everybody);
   let q = background[0];
   let t = background[0];
   for (let x = 2; x < X; x++) {
     const rung = rungOfExpert(x);
-    const others = othersShare(view, rung, accounts);
+    const share = others.share(view, rung);
     if (space[rung] > 0) {
       const scale = background[x - 1] / space[rung];
-      q += scale * others;
-      t += scale * othersTraffic(view, rung, allPlaces);
+      q += scale * share;
+      t += scale * others.traffic(view, rung);
     }
-    out[x] =
-      own[rung] > 0 ? own[rung] / total / (OTHERS_SHARE * others + (1 - OTHERS_SHARE) * space[rung]) : 0;
+    out[x] = own[rung] > 0 ? own[rung] / (total * backgroundOf(share, space[rung])) : 0;
   }
   const attackers = (ATTACKERS_AMONG_OTHERS * (q + t)) / 2 + (1 - ATTACKERS_AMONG_OTHERS);
   out[0] = 1 / attackers;
   out[1] = q / attackers;
   for (let x = 2; x < X; x++) out[x] *= out[1];
   if (own[PLACE_RUNG] === 0) return 0;
-  const others = othersShare(view, PLACE_RUNG, accounts);
-  return own[PLACE_RUNG] / total / (OTHERS_SHARE * others + (1 - OTHERS_SHARE) * space[PLACE_RUNG]);
+  return own[PLACE_RUNG] / (total * backgroundOf(others.share(view, PLACE_RUNG), space[PLACE_RUNG]));
 }
+
+/** b_k */
+const backgroundOf = (share: number, space: number) => OTHERS_SHARE * share + (1 - OTHERS_SHARE) * space;
 
 /**
  * The weights of an account's experts. An account without a history has one expert: where everybody goes.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAddress } from '../addresses/address.ts';
 import { collectEvents } from '../index.ts';
+import { RandomStream } from '../random/philox.ts';
 import { AccountPlaces } from './accountPlaces.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
@@ -103,4 +104,25 @@ test('without anybody every share is 0', () => {
   assert.deepEqual([population.accounts, population.total], [0, 0]);
   const { shares, weights } = around(population, '255.255.255.255');
   assert.ok([...shares, ...weights].every((value) => value === 0));
+});
+
+test('what is looked at before changes nothing', () => {
+  const random = new RandomStream(1, 1);
+  // Few values for each part of an address, so that neighbours share networks of all lengths and some /16 are empty.
+  const ipv4 = () => [8, 4, 3, 40].map((values) => random.below(values) * 3).join('.');
+  const ipv6 = () => `2001:${random.below(4)}:${random.below(3)}:${random.below(40)}::`;
+  const any = () => (random.below(3) === 0 ? ipv6() : ipv4());
+  const list = Array.from({ length: 300 }, (): [number, string] => [random.below(20), any()]);
+  const population = populationOf(list, 20);
+  const look = (of: Population, address: string) => {
+    const words = parseAddress(address)!;
+    const isIpv4 = !address.includes(':');
+    const [shares, weights] = [new Float64Array(RUNGS), new Float64Array(RUNGS)];
+    of.look(isIpv4, words[isIpv4 ? 3 : 0], isIpv4 ? 0 : words[1], shares, weights);
+    return { shares: [...shares], weights: [...weights] };
+  };
+  for (let i = 0; i < 300; i++) {
+    const address = i % 3 === 0 ? list[i][1] : any();
+    assert.deepEqual(look(population, address), look(populationOf(list, 20), address), address);
+  }
 });

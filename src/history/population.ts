@@ -1,7 +1,7 @@
 import { type AccountPlaces, isAt, lowerBound, type PlaceColumns } from './accountPlaces.ts';
 import type { Decay } from './decay.ts';
 import { IPV4_RUNGS, RUNGS } from './rungs.ts';
-import { findIpv4Stretches, findIpv6Stretches, newStretches, type Stretches } from './stretches.ts';
+import { findIpv4Stretches, findIpv6Stretches, newStretches } from './stretches.ts';
 
 /** Rungs up to /16, which an index answers. */
 const IPV4_RUNGS_TO_16 = IPV4_RUNGS.filter((bits) => bits <= 16).length;
@@ -63,6 +63,10 @@ class FamilyShares {
   readonly #first16: Uint32Array; // (65537)
   readonly #before16: Float64Array; // (65537, 2)
   readonly #stretches = newStretches();
+  /** of the place looked at last: the next one shares the wide networks with it, where places come in order */
+  readonly #shares = new Float64Array(RUNGS);
+  readonly #weights = new Float64Array(RUNGS);
+  #half = -1;
 
   constructor(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number) {
     const places = distinctPlaces(columns);
@@ -98,34 +102,49 @@ class FamilyShares {
 
   lookIpv4(address: number, shares: Float64Array, weights: Float64Array): void {
     const half = address >>> 16;
+    if (half !== this.#half) this.#lookAtHalf(half);
+    const start = this.#first16[half];
+    const end = this.#first16[half + 1];
+    const keys = this.#places.high;
+    const kept = findIpv4Stretches(keys, start, end, address, IPV4_RUNGS_TO_16 - 1, this.#stretches);
+    this.#sum(kept + 1, shares, weights);
+  }
+
+  /** The networks that hold a whole /16. */
+  #lookAtHalf(half: number): void {
     const before16 = this.#before16;
     for (let k = 0; k < IPV4_RUNGS_TO_16; k++) {
       const rest = (1 << (16 - IPV4_RUNGS[k])) - 1;
       const next = ((half | rest) + 1) * 2;
       const first = (half & ~rest) * 2;
-      shares[k] = before16[next] - before16[first];
-      weights[k] = before16[next + 1] - before16[first + 1];
+      this.#shares[k] = before16[next] - before16[first];
+      this.#weights[k] = before16[next + 1] - before16[first + 1];
     }
-    const start = this.#first16[half];
-    const end = this.#first16[half + 1];
-    const found = this.#stretches;
-    findIpv4Stretches(this.#places.high, start, end, address, IPV4_RUNGS_TO_16 - 1, found);
-    this.#sum(found, IPV4_RUNGS_TO_16, shares, weights);
+    this.#half = half;
+    // Stretches within another /16 may be as long and begin where this one's do, where both are empty.
+    this.#stretches.keys = undefined;
   }
 
   lookIpv6(high: number, low: number, shares: Float64Array, weights: Float64Array): void {
     const { high: highs, low: lows } = this.#places;
-    findIpv6Stretches(highs, lows, 0, highs.length, high, low, this.#stretches);
-    this.#sum(this.#stretches, 0, shares, weights);
+    const isFirst = this.#stretches.keys === undefined;
+    const kept = findIpv6Stretches(highs, lows, 0, highs.length, high, low, this.#stretches);
+    this.#sum(isFirst ? 0 : kept + 1, shares, weights);
   }
 
-  #sum({ from, to }: Stretches, widest: number, shares: Float64Array, weights: Float64Array): void {
+  /** Sums the stretches of rungs from `changed` on, and gives all. */
+  #sum(changed: number, shares: Float64Array, weights: Float64Array): void {
     const before = this.#before;
-    for (let k = widest; k < RUNGS; k++) {
+    const { from, to } = this.#stretches;
+    for (let k = changed; k < RUNGS; k++) {
       const first = from[k] * 2;
       const next = to[k] * 2;
-      shares[k] = first === next ? 0 : before[next] - before[first];
-      weights[k] = first === next ? 0 : before[next + 1] - before[first + 1];
+      this.#shares[k] = first === next ? 0 : before[next] - before[first];
+      this.#weights[k] = first === next ? 0 : before[next + 1] - before[first + 1];
+    }
+    for (let k = 0; k < RUNGS; k++) {
+      shares[k] = this.#shares[k];
+      weights[k] = this.#weights[k];
     }
   }
 

@@ -127,6 +127,42 @@ test('each stretch holds what a linear scan counts: IPv6', () => {
   );
 });
 
+test('one address after another in the same places finds what a search of its own finds', () => {
+  fc.assert(
+    fc.property(fc.array(clustered(32n), { minLength: 2, maxLength: 6 }), (asked) => {
+      const places = ascending(asked.flatMap((one) => one.places));
+      const keys = Uint32Array.from(places, Number);
+      const found = newStretches();
+      // An account's own places and everybody's in turns, as when the same stretches serve two columns.
+      for (const { address } of asked) {
+        const kept = findIpv4Stretches(keys, 0, places.length, Number(address), 0, found);
+        check(found, places, 0, places.length, address, IPV4_RUNGS, 0);
+        assert.ok(kept >= 0 && kept < RUNGS);
+        const half = places.length >> 1;
+        findIpv4Stretches(keys, 0, half, Number(address), 0, found);
+        check(found, places, 0, half, address, IPV4_RUNGS, 0);
+        findIpv4Stretches(keys, 0, half, Number(address ^ 1n), 0, found);
+        check(found, places, 0, half, address ^ 1n, IPV4_RUNGS, 0);
+      }
+    }),
+  );
+  fc.assert(
+    fc.property(fc.array(clustered(64n), { minLength: 2, maxLength: 6 }), (asked) => {
+      const places = ascending(asked.flatMap((one) => one.places));
+      const highs = Uint32Array.from(places, (place) => Number(place >> 32n));
+      const lows = Uint32Array.from(places, (place) => Number(place & 0xffffffffn));
+      const found = newStretches();
+      for (const { address } of asked) {
+        for (const one of [address, address ^ 1n]) {
+          const words = [Number(one >> 32n), Number(one & 0xffffffffn)] as const;
+          findIpv6Stretches(highs, lows, 0, places.length, ...words, found);
+          check(found, places, 0, places.length, one, IPV6_RUNGS, 0);
+        }
+      }
+    }),
+  );
+});
+
 test('the first and the last addresses of both families, no place and a single one', () => {
   const IPV4_LAST = 0xffffffffn;
   for (const address of [0n, 1n, 0x7fffffffn, 0x80000000n, IPV4_LAST - 1n, IPV4_LAST]) {

@@ -1,12 +1,34 @@
 import { hostBitsHigh, hostBitsLow, IPV4_RUNGS, IPV6_RUNGS, RUNGS } from './rungs.ts';
 
-/** Of sorted places, those in each rung's network around an address: [from[k], to[k]). */
+/**
+ * Of sorted places, those in each rung's network around an address: [from[k], to[k]). Remembers what it was found in: the
+ * next address asked for in the same places has the networks in common with it that hold both.
+ */
 export interface Stretches {
   from: Uint32Array; // (K)
   to: Uint32Array; // (K)
+  keys: Uint32Array | undefined;
+  start: number;
+  end: number;
+  high: number;
+  low: number;
 }
 
-export const newStretches = (): Stretches => ({ from: new Uint32Array(RUNGS), to: new Uint32Array(RUNGS) });
+export const newStretches = (): Stretches => ({
+  from: new Uint32Array(RUNGS),
+  to: new Uint32Array(RUNGS),
+  keys: undefined,
+  start: 0,
+  end: 0,
+  high: 0,
+  low: 0,
+});
+
+/** The last rung whose network holds two addresses that share so many leading bits. */
+const rungsOfBits = (lengths: readonly number[]) =>
+  Uint8Array.from({ length: 65 }, (_, bits) => lengths.filter((length) => length <= bits).length - 1);
+const IPV4_RUNG_OF_BITS = rungsOfBits(IPV4_RUNGS);
+const IPV6_RUNG_OF_BITS = rungsOfBits(IPV6_RUNGS);
 
 const LAST_WORD = 0xffffffff;
 /** Turns unsigned order into signed order. */
@@ -18,9 +40,10 @@ const IPV6_REST_LOW = Uint32Array.from(IPV6_RUNGS, hostBitsLow);
 /**
  * Finds the address once, then widens the stretch around it rung by rung; most rungs add nothing, which two comparisons
  * show. Words are compared as signed numbers, which an engine keeps in registers; unsigned ones above 2^31 it would not.
- * @param keys    ascending in [start, end)
+ * @param keys    ascending in [start, end), unchanged since `found` was found in them
  * @param address 32 bits
- * @param widest  the rung to stop at; [start, end) must lie within its network
+ * @param widest  the rung to stop at, the same for the same keys; [start, end) must lie within its network
+ * @returns the last rung whose stretch is that of the address before; those after it were searched
  */
 export function findIpv4Stretches(
   keys: Uint32Array,
@@ -28,35 +51,47 @@ export function findIpv4Stretches(
   end: number,
   address: number,
   widest: number,
-  { from, to }: Stretches,
-): void {
+  found: Stretches,
+): number {
+  const { from, to } = found;
   const wanted = address | 0;
-  let first = lowerBoundIpv4(keys, start, end, wanted);
+  let kept = widest;
+  if (found.keys === keys && found.start === start && found.end === end) {
+    kept = Math.max(widest, IPV4_RUNG_OF_BITS[Math.clz32(found.high ^ wanted)]);
+  } else {
+    remember(found, keys, start, end);
+    from[widest] = start;
+    to[widest] = end;
+  }
+  found.high = wanted;
+  const outermost = from[kept];
+  const beyond = to[kept];
+  let first = lowerBoundIpv4(keys, outermost, beyond, wanted);
   let next = first;
-  for (let k = RUNGS - 1; k > widest; k--) {
+  for (let k = RUNGS - 1; k > kept; k--) {
     const mask = IPV4_MASK[k];
-    if (first > start && ((keys[first - 1] ^ wanted) & mask) === 0) {
+    if (first > outermost && ((keys[first - 1] ^ wanted) & mask) === 0) {
       // In steps that double, from the near end; then between the last two.
       let step = 1;
       first--;
-      while (first - step >= start && ((keys[first - step] ^ wanted) & mask) === 0) {
+      while (first - step >= outermost && ((keys[first - step] ^ wanted) & mask) === 0) {
         first -= step;
         step *= 2;
       }
-      let outside = Math.max(start - 1, first - step);
+      let outside = Math.max(outermost - 1, first - step);
       while (first - outside > 1) {
         const middle = (outside + first) >> 1;
         if (((keys[middle] ^ wanted) & mask) === 0) first = middle;
         else outside = middle;
       }
     }
-    if (next < end && ((keys[next] ^ wanted) & mask) === 0) {
+    if (next < beyond && ((keys[next] ^ wanted) & mask) === 0) {
       let step = 1;
-      while (next + step < end && ((keys[next + step] ^ wanted) & mask) === 0) {
+      while (next + step < beyond && ((keys[next + step] ^ wanted) & mask) === 0) {
         next += step;
         step *= 2;
       }
-      let outside = Math.min(end, next + step);
+      let outside = Math.min(beyond, next + step);
       while (outside - next > 1) {
         const middle = (outside + next) >> 1;
         if (((keys[middle] ^ wanted) & mask) === 0) next = middle;
@@ -67,11 +102,10 @@ export function findIpv4Stretches(
     from[k] = first;
     to[k] = next;
   }
-  from[widest] = start;
-  to[widest] = end;
+  return kept;
 }
 
-/** The same for IPv6 places of two words. */
+/** The same for IPv6 places of two words, whose widest rung is the family. */
 export function findIpv6Stretches(
   highs: Uint32Array,
   lows: Uint32Array,
@@ -79,22 +113,45 @@ export function findIpv6Stretches(
   end: number,
   addressHigh: number,
   addressLow: number,
-  { from, to }: Stretches,
-): void {
-  let first = lowerBound(highs, lows, start, end, addressHigh, addressLow);
+  found: Stretches,
+): number {
+  const { from, to } = found;
+  let kept = 0;
+  if (found.keys === highs && found.start === start && found.end === end) {
+    kept = IPV6_RUNG_OF_BITS[sharedBits(found.high ^ addressHigh, found.low ^ addressLow)];
+  } else {
+    remember(found, highs, start, end);
+    from[0] = start;
+    to[0] = end;
+  }
+  found.high = addressHigh;
+  found.low = addressLow;
+  let first = lowerBound(highs, lows, from[kept], to[kept], addressHigh, addressLow);
   let next = first;
-  for (let k = RUNGS - 1; k >= 0; k--) {
+  for (let k = RUNGS - 1; k > kept; k--) {
     const restHigh = IPV6_REST_HIGH[k];
     const restLow = IPV6_REST_LOW[k];
     const lowestHigh = (addressHigh & ~restHigh) >>> 0;
     const lowestLow = (addressLow & ~restLow) >>> 0;
     const highestHigh = (addressHigh | restHigh) >>> 0;
     const highestLow = (addressLow | restLow) >>> 0;
-    if (first > start) first = lowerBound(highs, lows, start, first, lowestHigh, lowestLow);
-    if (next < end) next = upperBound(highs, lows, next, end, highestHigh, highestLow);
+    if (first > from[kept]) first = lowerBound(highs, lows, from[kept], first, lowestHigh, lowestLow);
+    if (next < to[kept]) next = upperBound(highs, lows, next, to[kept], highestHigh, highestLow);
     from[k] = first;
     to[k] = next;
   }
+  return kept;
+}
+
+function remember(found: Stretches, keys: Uint32Array, start: number, end: number): void {
+  found.keys = keys;
+  found.start = start;
+  found.end = end;
+}
+
+/** Leading bits of 64 that do not differ. */
+function sharedBits(differHigh: number, differLow: number): number {
+  return differHigh !== 0 ? Math.clz32(differHigh) : 32 + Math.clz32(differLow);
 }
 
 /** The first place of [from, to) that is not below the address, 32 bits with or without a sign. */

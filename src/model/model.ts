@@ -124,14 +124,16 @@ export class Model {
    */
   anomalies(events: Events): Float64Array {
     const { count, entity, entities, addresses } = events;
-    const dots = this.neural.dotProducts(events);
     const numbers = this.seen.numbersOf(entities);
     const anomalies = new Float64Array(count);
-    for (let i = 0; i < count; i++) {
-      const number = numbers[entity[i]];
-      const dotProduct = this.seen.hasVector(number) ? dots[i] : 0;
-      anomalies[i] = this.scorer.anomaly(number, dotProduct, addresses, i);
-    }
+    this.neural.eachBlock(events, (positions, dots) => {
+      for (let j = 0; j < positions.length; j++) {
+        const i = positions[j];
+        const number = numbers[entity[i]];
+        const dotProduct = this.seen.hasVector(number) ? dots[j] : 0;
+        anomalies[i] = this.scorer.anomaly(number, dotProduct, addresses, i);
+      }
+    });
     return anomalies;
   }
 

@@ -1,7 +1,8 @@
 import type { AddressWords } from '../addresses/address.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
-import type { KernelMemory } from '../kernels/webAssembly.ts';
+import { lookupOrder } from '../events/lookupOrder.ts';
+import { type KernelMemory, SCORING_BLOCK } from '../kernels/webAssembly.ts';
 import { Network, type Weights } from '../neural/network.ts';
 
 /** IP Insights itself: dot products of entities, which have rows by their hash, and addresses. */
@@ -22,16 +23,29 @@ export class NeuralScorer {
   /**
    * Inner products of many events, several times faster for each than one at a time. High = expected; an entity that
    * training did not see has one that means nothing.
-   * @returns f32[N]
+   * @param take is given them in blocks: positions of events and as many dot products, overwritten by the next block
    */
-  dotProducts({ count, entities, entity, addresses }: Events): Float32Array {
-    const rowOf = new Uint32Array(entities.count);
+  eachBlock(events: Events, take: (positions: Uint32Array, dots: Float32Array) => void): void {
+    const { count, entities, entity, addresses } = events;
+    const rows = new Uint32Array(entities.count);
     for (let e = 0; e < entities.count; e++) {
       const [low, high] = entities.hashOf(e);
-      rowOf[e] = hashModulo(low, high, this.#numEntityVectors);
+      rows[e] = hashModulo(low, high, this.#numEntityVectors);
     }
-    const out = new Float32Array(count);
-    this.#network.dotProducts(count, (i) => rowOf[entity[i]], addresses, out);
+    const rowOf = (i: number) => rows[entity[i]];
+    const order = lookupOrder(events);
+    for (let from = 0; from < count; from += SCORING_BLOCK) {
+      const positions = order.subarray(from, from + SCORING_BLOCK);
+      take(positions, this.#network.dotProductsAt(positions, rowOf, addresses));
+    }
+  }
+
+  /** The same at once. @returns f32[N] */
+  dotProducts(events: Events): Float32Array {
+    const out = new Float32Array(events.count);
+    this.eachBlock(events, (positions, dots) => {
+      for (let j = 0; j < positions.length; j++) out[positions[j]] = dots[j];
+    });
     return out;
   }
 

@@ -69,21 +69,19 @@ export class Network {
   }
 
   /**
-   * The same for many events.
-   * @param rowOf gives the row of the entity table for event i
-   * @param out   f32[N], overwritten
+   * The same for a block of events.
+   * @param positions of the events, SCORING_BLOCK at most
+   * @param rowOf     gives the row of the entity table for an event
+   * @returns f32[positions], overwritten by the next call
    */
-  dotProducts(count: number, rowOf: (i: number) => number, addresses: AddressWords, out: Float32Array): void {
+  dotProductsAt(positions: Uint32Array, rowOf: (i: number) => number, addresses: AddressWords): Float32Array {
     const { prefixes } = this.weights;
-    for (let from = 0; from < count; from += SCORING_BLOCK) {
-      const length = Math.min(SCORING_BLOCK, count - from);
-      for (let i = 0; i < length; i++) {
-        this.#entityRows[i] = rowOf(from + i);
-        this.#networkRows[i] = prefixes.find(addresses, from + i);
-      }
-      this.#scoreBlock(length);
-      out.set(this.#scores.subarray(0, length), from);
+    for (let j = 0; j < positions.length; j++) {
+      this.#entityRows[j] = rowOf(positions[j]);
+      this.#networkRows[j] = prefixes.find(addresses, positions[j]);
     }
+    this.#scoreBlock(positions.length);
+    return this.#scores;
   }
 
   #scoreBlock(length: number): void {
