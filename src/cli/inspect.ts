@@ -9,6 +9,7 @@ import { CALIBRATION_ROWS } from '../model/calibration.ts';
 import { weightsInWords } from '../model/explanation.ts';
 import type { Model } from '../model/model.ts';
 import { optionName } from '../neural/hyperparameters.ts';
+import { quantizationText, thresholdRuleText } from './modelText.ts';
 
 /** `ip-insights inspect`: what is in a model, or what it knows of one account. */
 export function inspectCommand(): Command {
@@ -55,6 +56,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
       'vectors',
       `${number(h.numEntityVectors)} entity rows and ${number(data.prefixes)} networks of ${h.vectorDim} numbers, from ${number(data.pairs)} distinct pairs`,
     ],
+    ...(card.quantization ? [['8 bits', quantizationText(card.quantization)] as [string, string]] : []),
     [
       'lag',
       data.eventsAdded === 0
@@ -68,7 +70,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
     [
       'threshold',
       threshold
-        ? `${threshold.anomaly.toFixed(3)}: ${threshold.rule === 'max_fpr' ? `at most ${threshold.limit * 100} % of honest events` : `at most ${counted(threshold.limit, 'alert')} a day`}, ${(100 * threshold.falsePositiveRate).toFixed(2)} % of the later ones`
+        ? `${threshold.anomaly.toFixed(3)}: ${thresholdRuleText(threshold)}, ${(100 * threshold.falsePositiveRate).toFixed(2)} % of the later ones`
         : 'none: later honest events were too few',
     ],
     [

@@ -8,7 +8,14 @@ import fc from 'fast-check';
 import { encodeChains, trainChains, updateChains } from './conformance/chains.ts';
 import { type Check, Data, ROUNDS, type Shape } from './conformance/data.ts';
 import { denseForward, denseInputGradients, denseWeightGradients } from './conformance/dense.ts';
-import { dotProducts, gatherRows, pairErrors, scatterRows, weightedSums } from './conformance/pairs.ts';
+import {
+  byteDotProducts,
+  dotProducts,
+  gatherRows,
+  pairErrors,
+  scatterRows,
+  weightedSums,
+} from './conformance/pairs.ts';
 import { randomWords } from './conformance/random.ts';
 import { updateEntities, updateRows } from './conformance/steps.ts';
 import type { Kernels } from './kernels.ts';
@@ -67,6 +74,7 @@ const checks: { [kernel in Exclude<keyof Kernels, 'name' | 'updateSpanning'>]: C
   denseInputGradients,
   denseWeightGradients,
   dotProducts,
+  byteDotProducts,
 };
 
 /** Registers one test for each kernel. */

@@ -11,6 +11,13 @@
 /** f32 in use; f64 where gradients are checked against finite differences. */
 export type Floats = Float32Array | Float64Array;
 
+/** Vectors in 8 bits: component d of row r is codes[r · D + d] · scales[r]. */
+export interface ByteVectors {
+  /** from −127 to 127 */
+  codes: Int8Array; // (rows, D)
+  scales: Float32Array; // (rows)
+}
+
 /** A list of lists: members of list i are members[starts[i]] … members[starts[i + 1] − 1]. */
 export interface Lists {
   starts: Uint32Array; // (count + 1)
@@ -325,6 +332,18 @@ export interface Kernels {
     a: Floats,
     rowOfA: Uint32Array,
     b: Floats,
+    rowOfB: Uint32Array,
+    dimension: number,
+    out: Float32Array,
+    from: number,
+    to: number,
+  ): void;
+
+  /** The same of vectors in 8 bits. Products are summed as integers, so only the last step rounds. */
+  byteDotProducts(
+    a: ByteVectors,
+    rowOfA: Uint32Array,
+    b: ByteVectors,
     rowOfB: Uint32Array,
     dimension: number,
     out: Float32Array,

@@ -237,6 +237,21 @@ export const plainKernels: Kernels = {
         rowOfB[i] === NO_ROW ? 0 : dotOfFloats(a, rowOfA[i] * dimension, b, rowOfB[i] * dimension, dimension);
     }
   },
+
+  byteDotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
+    for (let i = from; i < to; i++) {
+      if (rowOfB[i] === NO_ROW) {
+        out[i] = 0;
+        continue;
+      }
+      const atA = rowOfA[i] * dimension;
+      const atB = rowOfB[i] * dimension;
+      let sum = 0;
+      for (let d = 0; d < dimension; d++) sum += a.codes[atA + d] * b.codes[atB + d];
+      // The product of the scales is exact in a double.
+      out[i] = sum * (a.scales[rowOfA[i]] * b.scales[rowOfB[i]]);
+    }
+  },
 };
 
 const lanes = new Float32Array(16);

@@ -26,7 +26,8 @@ type Exports = Record<
   | 'denseForward'
   | 'denseInputGradients'
   | 'denseWeightGradients'
-  | 'dotProducts',
+  | 'dotProducts'
+  | 'byteDotProducts',
   (...numbers: number[]) => void
 >;
 
@@ -106,7 +107,7 @@ export function createKernelMemory<T>(
 }
 
 /** Where an array begins in the memory. The kernels trust that it lies there. */
-const at = (array: Floats | Uint32Array) => array.byteOffset;
+const at = (array: Floats | Uint32Array | Int8Array) => array.byteOffset;
 
 const rowsAt = ({ vectors, moment, steps }: Rows) => [at(vectors), at(moment), at(steps)] as const;
 const termsAt = ({ count, row, depth, shared, network }: Terms) =>
@@ -281,6 +282,11 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
 
     dotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
       wasm.dotProducts(at(a), at(rowOfA), at(b), at(rowOfB), dimension, at(out), from, to);
+    },
+
+    byteDotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {
+      const tables = [at(a.codes), at(a.scales), at(rowOfA), at(b.codes), at(b.scales), at(rowOfB)];
+      wasm.byteDotProducts(...tables, dimension, at(out), from, to);
     },
   };
 }

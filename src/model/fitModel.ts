@@ -7,9 +7,11 @@ import { History } from '../history/history.ts';
 import { ATTACKERS_AMONG_OTHERS, type MixtureWeights } from '../history/mixture.ts';
 import { PLACE_RUNG } from '../history/rungs.ts';
 import { fitStacking, type StackedEvents, type Stacking } from '../history/stacking.ts';
+import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
 import { Calibration } from './calibration.ts';
 import { drawFitAttacks, type HoldOut } from './holdOut.ts';
 import { MixtureScorer } from './mixtureScorer.ts';
+import type { Quantization } from './modelCard.ts';
 import type { SeenEntities } from './seenEntities.ts';
 
 export interface HistoryOptions {
@@ -25,6 +27,16 @@ export interface FittedModel {
   stacking: Stacking;
   calibration: Calibration;
   fittedOn: FittedMixture['fittedOn'];
+  /** null: the vectors stayed floats */
+  quantization: Quantization | null;
+}
+
+/** Vectors learned from the early events. */
+export interface EarlyVectors {
+  /** for events of the same dictionary */
+  dotProducts(events: Events): Float32Array;
+  /** from here on in 8 bits; without, they stay floats */
+  quantize: (() => void) | undefined;
 }
 
 /** The history of all events, entities numbered as in `seen`. */
@@ -47,15 +59,14 @@ const MAX_ATTACKS = 100_000;
 /**
  * Fits the mixture, how far to trust each part, and what honest anomalies look like, on events later than those that
  * history and vectors were learned from.
- * @param seen        numbers the entities of all events
- * @param dotProducts of the vectors learned from the early events, for events of the same dictionary
+ * @param seen numbers the entities of all events
  */
 export function fitModel(
   parts: HoldOut,
   seen: SeenEntities,
   seed: number,
   options: HistoryOptions,
-  dotProducts: (events: Events) => Float32Array,
+  vectors: EarlyVectors,
 ): FittedModel {
   const { early, later } = parts;
   const history = historyOf(early, seen, options);
@@ -64,15 +75,15 @@ export function fitModel(
   const entity = numbersOf(later);
   const fitted = fitMixture(history, { events: later, entity });
   const { weights } = fitted;
-  const dots = dotProducts(later);
-
   const attacks = drawFitAttacks(parts, Math.min(MAX_ATTACKS, later.count), ATTACKERS_AMONG_OTHERS, seed);
+  const exact = vectors.quantize && [vectors.dotProducts(later), vectors.dotProducts(attacks)];
+  vectors.quantize?.();
+  const dots = vectors.dotProducts(later);
   // With the weights of buckets: those of accounts have seen these events.
   const unseen = new MixtureScorer(history, fitted.weightsOfBuckets, NEUTRAL);
-  const stacking = fitStacking(
-    stacked(unseen, later, entity, dots, fitted.half),
-    stacked(unseen, attacks, numbersOf(attacks), dotProducts(attacks)),
-  );
+  const honestRows = stacked(unseen, later, entity, dots, fitted.half);
+  const attackRows = stacked(unseen, attacks, numbersOf(attacks), vectors.dotProducts(attacks));
+  const stacking = fitStacking(honestRows, attackRows);
 
   const calibrating = parts.byTime ? latterHalf(later.time) : Uint32Array.from(later.entity.keys());
   // Every event is judged by weights that have not seen it.
@@ -94,6 +105,35 @@ export function fitModel(
       Uint32Array.from(calibrating, (i) => history.eventsOf(entity[i])),
     ),
     fittedOn: fitted.fittedOn,
+    quantization: exact ? quantizationLoss([honestRows, attackRows], exact, stacking) : null,
+  };
+}
+
+/** What it changes that dot products are those of vectors in 8 bits. @param exact those of floats, of all events */
+function quantizationLoss(
+  [honest, attacks]: StackedRows[],
+  [exactHonest, exactAttacks]: Float32Array[],
+  { history, neural }: Stacking,
+): Quantization {
+  if (honest.rows.length === 0 || attacks.rows.length === 0) {
+    return { bits: 8, auc: null, aucOfFloats: null, meanDifference: null, largestDifference: null };
+  }
+  const anomalies = ({ logRatio }: StackedEvents, dots: Float32Array) =>
+    logRatio.map((ratio, i) => -(history * ratio + neural * dots[i]));
+  const exactly = (some: StackedRows, dots: Float32Array) =>
+    anomalies(
+      some,
+      Float32Array.from(some.rows, (i) => dots[i]),
+    );
+  const inBytes = anomalies(honest, honest.dotProduct);
+  const inFloats = exactly(honest, exactHonest);
+  const differences = inBytes.map((anomaly, i) => Math.abs(anomaly - inFloats[i]));
+  return {
+    bits: 8,
+    auc: areaUnderCurve(rankScores(inBytes, anomalies(attacks, attacks.dotProduct))),
+    aucOfFloats: areaUnderCurve(rankScores(inFloats, exactly(attacks, exactAttacks))),
+    meanDifference: differences.reduce((sum, one) => sum + one, 0) / differences.length,
+    largestDifference: differences.reduce((largest, one) => Math.max(largest, one), 0),
   };
 }
 
@@ -109,6 +149,11 @@ function latterHalf(time: Float64Array): Uint32Array {
 /** ln L itself. */
 const NEUTRAL: Stacking = { intercept: 0, history: 1, neural: 0 };
 
+interface StackedRows extends StackedEvents {
+  /** positions of the events */
+  rows: Uint32Array; // (N)
+}
+
 /**
  * The events of places new to accounts with a history; every account weighs the same.
  * @param chosen 2 for events to leave out
@@ -119,7 +164,7 @@ function stacked(
   entity: Int32Array,
   dots: Float32Array,
   chosen?: Uint8Array,
-): StackedEvents {
+): StackedRows {
   const rows: number[] = [];
   const perAccount = new Map<number, number>();
   const logRatios: number[] = [];
@@ -132,6 +177,7 @@ function stacked(
     perAccount.set(entity[i], (perAccount.get(entity[i]) ?? 0) + 1);
   }
   return {
+    rows: Uint32Array.from(rows),
     accounts: perAccount.size,
     logRatio: Float64Array.from(logRatios),
     dotProduct: Float32Array.from(rows, (i) => dots[i]),

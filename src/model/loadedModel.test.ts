@@ -20,7 +20,8 @@ import { hashModulo } from '../events/entityHash.ts';
 import { collectEvents, type Events, loadModel, saveModel } from '../index.ts';
 import { NO_ROW } from '../kernels/kernels.ts';
 import { SCORING_BLOCK } from '../kernels/webAssembly.ts';
-import type { Weights } from '../neural/network.ts';
+import { expanded } from '../neural/byteVectors.ts';
+import { isBytes, type Vectors, type Weights } from '../neural/network.ts';
 import { RandomStream } from '../random/philox.ts';
 import type { Model } from './model.ts';
 import { readModel } from './modelFile.ts';
@@ -70,6 +71,13 @@ const DOUBLE_ROUNDING = 2 ** -53;
 /** what a product or sum below 2^-126 may lose */
 const UNDERFLOW = 2 ** -150;
 
+/** Components as scoring has them: of bytes times scale those of the layers are rounded to floats, without layers none is. */
+function floatsOf(vectors: Vectors, { dimension, layers }: Weights): ArrayLike<number> {
+  if (!isBytes(vectors)) return vectors;
+  if (layers.length > 0) return expanded(vectors, dimension);
+  return Float64Array.from(vectors.codes, (code, i) => code * vectors.scales[Math.floor(i / dimension)]);
+}
+
 /**
  * Inner product of an event in doubles, and how far one in floats may be from it. In D components no term meets more than
  * D roundings of u, so that the error is at most γ Σ |a| |b|, γ = D u / (1 − D u) (Higham, Accuracy and Stability of
@@ -80,7 +88,9 @@ function reference(
   entityRow: number,
   networkRow: number,
 ): { exact: number; bound: number } {
-  const { dimension: D, entityVectors, networkVectors, layers } = weights;
+  const { dimension: D, layers } = weights;
+  const entityVectors = floatsOf(weights.entityVectors, weights);
+  const networkVectors = floatsOf(weights.networkVectors, weights);
   let vector = Array.from({ length: D }, (_, d) =>
     networkRow === NO_ROW ? 0 : networkVectors[networkRow * D + d],
   );
@@ -119,21 +129,25 @@ function reference(
   return { exact, bound };
 }
 
-/** [D, layers, IPv6 in training]: vectors that fill registers and such that do not. */
-const SHAPES: [dimension: number, layers: number, ipv6: boolean][] = [
-  [4, 0, true],
-  [5, 0, false],
-  [16, 0, true],
-  [31, 0, true],
-  [32, 0, true],
-  [100, 0, false],
-  [128, 0, true],
-  [4, 1, true],
-  [33, 3, false],
+/** [D, layers, IPv6 in training, vectors in 8 bits]: vectors that fill registers and such that do not. */
+const SHAPES: [dimension: number, layers: number, ipv6: boolean, quantize: boolean][] = [
+  [4, 0, true, false],
+  [5, 0, false, false],
+  [16, 0, true, false],
+  [31, 0, true, false],
+  [32, 0, true, false],
+  [100, 0, false, false],
+  [128, 0, true, false],
+  [4, 1, true, false],
+  [33, 3, false, false],
+  [4, 0, true, true],
+  [5, 0, false, true],
+  [128, 0, true, true],
+  [33, 2, true, true],
 ];
 
-for (const [vectorDim, numIpEncoderLayers, ipv6] of SHAPES) {
-  const name = `D ${vectorDim}, ${numIpEncoderLayers} layers, ${ipv6 ? 'both families' : 'IPv4 alone'}`;
+for (const [vectorDim, numIpEncoderLayers, ipv6, quantize] of SHAPES) {
+  const name = `D ${vectorDim}, ${numIpEncoderLayers} layers, ${ipv6 ? 'both families' : 'IPv4 alone'}${quantize ? ', 8 bits' : ''}`;
   test(`a model scores the same, bit for bit, fresh from training, loaded, and with the plain kernels: ${name}`, async () => {
     const hyperparameters = {
       vectorDim,
@@ -142,14 +156,20 @@ for (const [vectorDim, numIpEncoderLayers, ipv6] of SHAPES) {
       miniBatchSize: 100,
       learningRate: 0.05,
     };
-    const trained = await trainModel(randomEvents(600, vectorDim, ipv6), { hyperparameters, threads: 1 });
+    const trained = await trainModel(randomEvents(600, vectorDim, ipv6), {
+      hyperparameters,
+      threads: 1,
+      quantize,
+    });
     const path = join(folder, 'login.model');
     saveModel(trained, path);
     const loaded = loadModel(path);
     const plain = readModel(readFileSync(path), path);
     // Where the tables lie decides which kernels serve.
-    assert.ok(loaded.weights.networkVectors.buffer instanceof SharedArrayBuffer);
-    assert.ok(plain.weights.networkVectors.buffer instanceof ArrayBuffer);
+    const bufferOf = ({ networkVectors: v }: Weights) => (isBytes(v) ? v.codes : v).buffer;
+    assert.ok(bufferOf(loaded.weights) instanceof SharedArrayBuffer);
+    assert.ok(bufferOf(plain.weights) instanceof ArrayBuffer);
+    assert.equal(isBytes(loaded.weights.entityVectors), quantize);
 
     // More than a block; among them accounts and, without IPv6 in training, a family never seen.
     const events = randomEvents(SCORING_BLOCK + 300, 1000 + vectorDim, true);

@@ -39,8 +39,22 @@ export interface ModelCard {
   prefixLengths: { ipv4: number[]; ipv6: number[] };
   history: EpochRecord[];
   mixture: MixtureCard;
+  /** null: the vectors are floats */
+  quantization: Quantization | null;
   /** from where on an event is suspicious; null: later honest events were too few to say */
   threshold: ModelThreshold | null;
+}
+
+/** What vectors in 8 bits cost, on events that neither they nor the history had seen; null where there were none. */
+export interface Quantization {
+  bits: 8;
+  /** of later events from new places against the attackers of the fit */
+  auc: number | null;
+  /** the same with vectors in floats */
+  aucOfFloats: number | null;
+  /** by how much an honest event's anomaly changes, in nats */
+  meanDifference: number | null;
+  largestDifference: number | null;
 }
 
 /** How history and vectors become an anomaly. X experts. */

@@ -83,9 +83,15 @@ function reordered(order: number[]): Uint8Array {
   return sealed(copy);
 }
 
-for (const layers of [0, 1, 3]) {
-  test(`a model with ${layers} layers is read as it was written, bit for bit`, async () => {
-    const model = await smallModel(layers);
+for (const [layers, quantize] of [
+  [0, false],
+  [1, false],
+  [3, false],
+  [0, true],
+  [1, true],
+] as const) {
+  test(`a model with ${layers} layers${quantize ? ' and vectors in 8 bits' : ''} is read as it was written, bit for bit`, async () => {
+    const model = await smallModel(layers, quantize);
     const file = written(model);
     const again = read(file);
     assert.equal(behaviour(again), behaviour(model));
@@ -99,7 +105,7 @@ for (const layers of [0, 1, 3]) {
     const shared = readShared(file);
     assert.equal(behaviour(shared), behaviour(model));
     assert.deepEqual(written(shared), file);
-    assert.deepEqual(written(await smallModel(layers)), file);
+    assert.deepEqual(written(await smallModel(layers, quantize)), file);
   });
 }
 
@@ -153,10 +159,10 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
     'a later version',
     () => {
       const copy = bytes.slice();
-      copy[8] = 4;
+      copy[8] = 5;
       return copy;
     },
-    'written as v4, this build reads v3. Upgrade, or retrain.',
+    'written as v5, this build reads v4. Upgrade, or retrain.',
   ],
   [
     'an earlier version',
@@ -165,7 +171,7 @@ const DAMAGE: [name: string, damage: () => Uint8Array, message: string | (() => 
       copy[8] = 1;
       return copy;
     },
-    'written as v1, this build reads v3. Retrain.',
+    'written as v1, this build reads v4. Retrain.',
   ],
   [
     'no JSON',

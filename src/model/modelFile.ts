@@ -4,6 +4,7 @@ import { hostBitsHigh, hostBitsLow, IPV4_RUNGS, IPV6_RUNGS } from '../history/ru
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { HYPERPARAMETERS, type HyperparameterRule, type Hyperparameters } from '../neural/hyperparameters.ts';
+import { isBytes, type Vectors } from '../neural/network.ts';
 import {
   IPV4_PREFIX_LENGTHS,
   IPV6_PREFIX_LENGTHS,
@@ -93,6 +94,15 @@ const cardSchema = z.strictObject({
     }),
   }),
   calibration: z.array(z.strictObject({ events: size, points: size })),
+  quantization: z
+    .strictObject({
+      bits: z.literal(8),
+      auc: share.nullable(),
+      aucOfFloats: share.nullable(),
+      meanDifference: finite.nonnegative().nullable(),
+      largestDifference: finite.nonnegative().nullable(),
+    })
+    .nullable(),
   threshold: z
     .strictObject({
       anomaly: finite,
@@ -104,10 +114,10 @@ const cardSchema = z.strictObject({
 });
 export type FileCard = z.infer<typeof cardSchema>;
 
-/** The model file, version 3 (docs/model-file.md). */
+/** The model file, version 4 (docs/model-file.md). */
 const MODEL_FILE: FileKind<FileCard> = {
   magic: 'IPINSGHT',
-  version: 3,
+  version: 4,
   what: 'a model',
   makeOne: 'Train one: ip-insights train.',
   getAnother: 'Copy it again, or retrain.',
@@ -119,8 +129,8 @@ const MODEL_FILE: FileKind<FileCard> = {
     const count = mostPlaces > 0xffff ? 'u32' : 'u16';
     const points = card.calibration.reduce((sum, row) => sum + row.points, 0);
     return [
-      ['entity_vectors', 'f32', [numEntityVectors, vectorDim]],
-      ['network_vectors', 'f32', [prefixes, vectorDim]],
+      ...vectorSections('entity', numEntityVectors, vectorDim, card.quantization !== null),
+      ...vectorSections('network', prefixes, vectorDim, card.quantization !== null),
       ['encoder_layers', 'f32', [numIpEncoderLayers, vectorDim + 1, vectorDim]],
       ['prefix_high', 'u32', [prefixes]],
       ['prefix_low', 'u32', [prefixes]],
@@ -150,6 +160,19 @@ const MODEL_FILE: FileKind<FileCard> = {
     ];
   },
 };
+
+function vectorSections(of: string, rows: number, dimension: number, inBytes: boolean): SectionShape[] {
+  if (!inBytes) return [[`${of}_vectors`, 'f32', [rows, dimension]]];
+  return [
+    [`${of}_codes`, 'i8', [rows, dimension]],
+    [`${of}_scales`, 'f32', [rows]],
+  ];
+}
+
+const vectorColumns = (of: string, vectors: Vectors): Record<string, Column[]> =>
+  isBytes(vectors)
+    ? { [`${of}_codes`]: [vectors.codes], [`${of}_scales`]: [vectors.scales] }
+    : { [`${of}_vectors`]: [float32(vectors)] };
 
 const float32 = (column: Floats) => (column instanceof Float32Array ? column : new Float32Array(column));
 
@@ -190,8 +213,8 @@ function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
   const { weights, seen } = model;
   const { rows } = weights.prefixes;
   return {
-    entity_vectors: [float32(weights.entityVectors)],
-    network_vectors: [float32(weights.networkVectors)],
+    ...vectorColumns('entity', weights.entityVectors),
+    ...vectorColumns('network', weights.networkVectors),
     encoder_layers: weights.layers.map(float32),
     prefix_high: [rows.high],
     prefix_low: [rows.low],
@@ -236,10 +259,14 @@ export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemor
   const { vectorDim, numIpEncoderLayers } = card.hyperparameters;
   const layers = numbers('encoder_layers');
   const layerSize = (vectorDim + 1) * vectorDim;
+  const vectors = (of: string): Vectors =>
+    card.quantization === null
+      ? numbers(`${of}_vectors`)
+      : { codes: column<Int8Array>(`${of}_codes`), scales: numbers(`${of}_scales`) };
   const weights = {
     dimension: vectorDim,
-    entityVectors: numbers('entity_vectors'),
-    networkVectors: numbers('network_vectors'),
+    entityVectors: vectors('entity'),
+    networkVectors: vectors('network'),
     prefixes: checkedPrefixes(
       {
         count: card.data.prefixes,

@@ -18,7 +18,7 @@ export const ADDRESSES = [
   '8.8.8.8',
 ];
 
-export async function smallModel(numIpEncoderLayers: number): Promise<Model> {
+export async function smallModel(numIpEncoderLayers: number, quantize = false): Promise<Model> {
   const builder = new EventsBuilder();
   for (const [i, address] of [...ADDRESSES, ...ADDRESSES].entries()) {
     const name = new TextEncoder().encode(`user_${i % 4}`);
@@ -31,7 +31,12 @@ export async function smallModel(numIpEncoderLayers: number): Promise<Model> {
     numIpEncoderLayers,
     learningRate: 0.1,
   };
-  return trainModel(builder.build(), { hyperparameters, seed: 2 ** 53 - 1, validation: builder.build() });
+  return trainModel(builder.build(), {
+    hyperparameters,
+    seed: 2 ** 53 - 1,
+    validation: builder.build(),
+    quantize,
+  });
 }
 
 export function written(model: Model): Uint8Array {

@@ -16,8 +16,14 @@ const ALIGNMENT = 64;
 const DIGEST_BYTES = 32;
 const PREAMBLE_BYTES = 16;
 
-export type Column = Float32Array | Uint32Array | Uint16Array | Uint8Array;
-const TYPES = { f32: Float32Array, u32: Uint32Array, u16: Uint16Array, u8: Uint8Array } as const;
+export type Column = Float32Array | Uint32Array | Uint16Array | Uint8Array | Int8Array;
+const TYPES = {
+  f32: Float32Array,
+  u32: Uint32Array,
+  u16: Uint16Array,
+  u8: Uint8Array,
+  i8: Int8Array,
+} as const;
 type TypeName = keyof typeof TYPES;
 
 /** A kind of file, and how messages speak of it. */
@@ -44,7 +50,7 @@ export type SectionShape = [name: string, type: TypeName, shape: number[]];
 const size = z.number().int().nonnegative();
 const sectionSchema = z.strictObject({
   name: z.string(),
-  type: z.enum(['f32', 'u32', 'u16', 'u8']),
+  type: z.enum(['f32', 'u32', 'u16', 'u8', 'i8']),
   shape: z.array(size).min(1).max(3),
   /** from the start of the file, in bytes */
   offset: size,

@@ -7,6 +7,8 @@ import { type Events, selectEvents } from '../events/events.ts';
 import { SECONDS_PER_DAY } from '../events/time.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
+import type { Floats } from '../kernels/kernels.ts';
+import { quantized } from '../neural/byteVectors.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import type { Weights } from '../neural/network.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixes.ts';
@@ -14,7 +16,7 @@ import { type Place, runTraining } from '../neural/runTraining.ts';
 import { type EpochProgress, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { Discriminator } from './discriminator.ts';
-import { type FittedModel, fitModel, historyOf } from './fitModel.ts';
+import { type EarlyVectors, type FittedModel, fitModel, historyOf } from './fitModel.ts';
 import { holdOut } from './holdOut.ts';
 import { Model } from './model.ts';
 import type { EpochRecord, ModelCard } from './modelCard.ts';
@@ -64,6 +66,8 @@ export interface TrainOptions {
   tables?: ProviderTable[];
   /** half of what a place counts fades in so many days without an event from there; default: nothing fades */
   halfLifeDays?: number;
+  /** vectors in 8 bits instead of 32; what that costs is measured on the later events */
+  quantize?: boolean;
   /** how the model's own threshold is chosen; default: at most 1 % of honest events */
   threshold?: ThresholdRule;
   /** called before each of the two trainings, once its rows are counted */
@@ -110,17 +114,13 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
   // Without later events nothing is fitted, and what was believed before holds.
   const earlier = parts.later.count > 0 ? await learnVectors('fit', parts.early, h, options, []) : undefined;
   options.onFit?.('begins');
-  const fitted = fitModel(parts, seen, seed, historyOptions, (some) => {
-    if (!earlier) return new Float32Array(some.count);
-    return new NeuralScorer(earlier.weights, h.numEntityVectors, earlier.training.kernelMemory).dotProducts(
-      some,
-    );
-  });
+  const fitted = fitModel(parts, seen, seed, historyOptions, earlyVectors(earlier, h, options));
   options.onFit?.(fitted);
   const threshold = chooseThreshold(fitted.calibration, options.threshold ?? {}, eventsPerDay);
 
   const records: EpochRecord[] = [];
-  const { training, weights } = await learnVectors('final', events, h, options, records);
+  const { training, weights: floats } = await learnVectors('final', events, h, options, records);
+  const weights = options.quantize ? quantized(floats) : floats;
   const history = historyOf(events, seen, historyOptions);
   const card: ModelCard = {
     trainedBy: version,
@@ -148,12 +148,39 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
       stacking: fitted.stacking,
       fittedOn: { byTime: parts.byTime, ...fitted.fittedOn, eventsPerDay },
     },
+    quantization: fitted.quantization,
     threshold,
   };
   return new Model(
     { card, weights, seen, history, mixture: fitted.weights, calibration: fitted.calibration },
     training.kernelMemory,
   );
+}
+
+/** @param earlier undefined where there are no later events to score */
+function earlyVectors(
+  earlier: LearnedVectors | undefined,
+  h: Hyperparameters,
+  options: TrainOptions,
+): EarlyVectors {
+  let weights: Weights | undefined = earlier?.weights;
+  return {
+    dotProducts(events) {
+      if (!earlier || !weights) return new Float32Array(events.count);
+      const scorer = new NeuralScorer(weights, h.numEntityVectors, earlier.training.kernelMemory);
+      return scorer.dotProducts(events);
+    },
+    quantize: options.quantize
+      ? () => {
+          weights = earlier && quantized(earlier.weights);
+        }
+      : undefined,
+  };
+}
+
+interface LearnedVectors {
+  training: Training;
+  weights: Weights<Floats>;
 }
 
 /** Trains the vectors on the distinct pairs of the events. */
@@ -163,7 +190,7 @@ async function learnVectors(
   h: Hyperparameters,
   options: TrainOptions,
   records: EpochRecord[],
-): Promise<{ training: Training; weights: Weights }> {
+): Promise<LearnedVectors> {
   const { seed = 1, checkpoint } = options;
   // Repeats would only teach how often somebody comes, which the history knows; see docs/decisions/0007.
   const pairs = selectEvents(events, distinctPairs(events));

@@ -1,16 +1,22 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
-import { type Floats, type Kernels, NO_ROW } from '../kernels/kernels.ts';
+import { type ByteVectors, type Floats, type Kernels, NO_ROW } from '../kernels/kernels.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { type KernelMemory, SCORING_BLOCK, webAssemblyKernels } from '../kernels/webAssembly.ts';
+import { expanded, expandRow } from './byteVectors.ts';
 import type { PrefixTable } from './prefixes.ts';
 
+/** Floats, or 8 bits each. */
+export type Vectors = Floats | ByteVectors;
+
+export const isBytes = (vectors: Vectors): vectors is ByteVectors => 'codes' in vectors;
+
 /** The learned tables, as scoring uses them. E entity vectors, P network rows, D vector, L layers. */
-export interface Weights {
+export interface Weights<V extends Vectors = Vectors> {
   dimension: number; // D
-  entityVectors: Floats; // (E, D)
+  entityVectors: V; // (E, D)
   prefixes: PrefixTable; // (P)
   /** what goes into the first layer for an address whose deepest row is this: Σ of the vectors of its prefixes */
-  networkVectors: Floats; // (P, D)
+  networkVectors: V; // (P, D)
   /** one for each fully connected layer: D rows of weights, one of biases */
   layers: Floats[]; // L × (D + 1, D)
 }
@@ -36,11 +42,14 @@ export class Network {
   readonly #networkRows: Uint32Array; // (SCORING_BLOCK)
   readonly #scores: Float32Array; // (SCORING_BLOCK)
   readonly #encoded: EncodedNetworks | undefined;
+  /** 8 bits only where the networks' vectors have them too */
+  readonly #entityVectors: Vectors;
 
   /** @param kernelMemory where the tables lie, if they lie in one */
   constructor(weights: Weights, kernelMemory?: KernelMemory) {
     this.weights = weights;
-    const isInside = (vectors: Floats) => vectors.buffer === kernelMemory?.memory.buffer;
+    const isInside = (vectors: Vectors) =>
+      (isBytes(vectors) ? vectors.codes : vectors).buffer === kernelMemory?.memory.buffer;
     const inMemory = isInside(weights.entityVectors) && isInside(weights.networkVectors);
     const hasLayers = weights.layers.length > 0;
     const useMemory = kernelMemory && inMemory && !hasLayers;
@@ -49,7 +58,12 @@ export class Network {
     this.#entityRows = block?.left ?? new Uint32Array(SCORING_BLOCK);
     this.#networkRows = block?.right ?? new Uint32Array(SCORING_BLOCK);
     this.#scores = block?.out ?? new Float32Array(SCORING_BLOCK);
-    if (hasLayers) this.#encoded = new EncodedNetworks(weights);
+    const { entityVectors, dimension } = weights;
+    this.#entityVectors = entityVectors;
+    if (!hasLayers) return;
+    // What comes out of the layers are floats.
+    this.#encoded = new EncodedNetworks(weights);
+    if (isBytes(entityVectors)) this.#entityVectors = expanded(entityVectors, dimension);
   }
 
   /** Whether training saw no address of this family: then the sum of its prefix vectors is empty. */
@@ -85,18 +99,17 @@ export class Network {
   }
 
   #scoreBlock(length: number): void {
-    const { entityVectors, networkVectors, dimension } = this.weights;
-    const vectors = this.#encoded?.prepare(this.#networkRows, length) ?? networkVectors;
-    this.#kernels.dotProducts(
-      entityVectors,
-      this.#entityRows,
-      vectors,
-      this.#networkRows,
-      dimension,
-      this.#scores,
-      0,
-      length,
-    );
+    const { networkVectors, dimension } = this.weights;
+    const entities = this.#entityVectors;
+    const networks = this.#encoded?.prepare(this.#networkRows, length) ?? networkVectors;
+    const [entityRows, networkRows, scores] = [this.#entityRows, this.#networkRows, this.#scores];
+    if (isBytes(entities)) {
+      const bytes = networks as ByteVectors;
+      this.#kernels.byteDotProducts(entities, entityRows, bytes, networkRows, dimension, scores, 0, length);
+    } else {
+      const floats = networks as Floats;
+      this.#kernels.dotProducts(entities, entityRows, floats, networkRows, dimension, scores, 0, length);
+    }
   }
 }
 
@@ -131,6 +144,7 @@ class EncodedNetworks {
     this.#isKnown[row] = 1;
     let [current, other] = this.#activations;
     if (row === none) current.fill(0);
+    else if (isBytes(networkVectors)) expandRow(networkVectors, dimension, row, current, 0);
     else current.set(networkVectors.subarray(row * dimension, (row + 1) * dimension));
     for (const layer of layers) {
       plainKernels.denseForward(layer, dimension, current, other, 0, 1);

@@ -2,7 +2,7 @@ import { InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { AvailableKernels } from '../kernels/available.ts';
 import { CrewMember, createControl } from '../kernels/crew.ts';
-import type { Kernels } from '../kernels/kernels.ts';
+import type { Floats, Kernels } from '../kernels/kernels.ts';
 import { type Memory, separateBuffers, sizeBytesOf } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../kernels/webAssembly.ts';
@@ -107,7 +107,7 @@ export class Training {
   }
 
   /** The tables as scoring uses them. Training cannot go on after this. */
-  finish(): Weights {
+  finish(): Weights<Floats> {
     const { entities, prefixes, layers } = this.state.tables;
     addUpChains(prefixes.vectors, this.state.hyperparameters.vectorDim, this.prefixes.parent);
     return {

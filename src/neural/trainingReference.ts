@@ -5,7 +5,7 @@
 import type { Events } from '../events/events.ts';
 import { type Bounded, sumOf, U } from '../kernels/conformance/bounds.ts';
 import { CrewMember, createControl } from '../kernels/crew.ts';
-import { FULL_STEPS, MOMENT_DECAY, MOMENT_EPSILON, NO_ROW } from '../kernels/kernels.ts';
+import { type Floats, FULL_STEPS, MOMENT_DECAY, MOMENT_EPSILON, NO_ROW } from '../kernels/kernels.ts';
 import { type Memory, separateBuffers } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
@@ -207,7 +207,7 @@ export class Reference {
 
 /** The dot product of an entity and an address with this deepest row, and by how much f32 may miss it. */
 export function dotByDefinition(
-  { dimension: D, entityVectors, networkVectors, layers }: Weights,
+  { dimension: D, entityVectors, networkVectors, layers }: Weights<Floats>,
   entity: number,
   row: number,
 ): Bounded {

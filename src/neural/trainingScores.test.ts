@@ -50,11 +50,12 @@ for (const { name, kernels } of KERNELS) {
     trainToEnd(training);
     const { data } = training.state;
     const dots = new TrainingScores(training, data.entityRow, data.deepest).dotProducts();
-    const network = new Network(training.finish(), training.kernelMemory);
+    const weights = training.finish();
+    const network = new Network(weights, training.kernelMemory);
     const all = Uint32Array.from(events.entity.keys());
     const out = network.dotProductsAt(all, (i) => data.entityRow[i], events.addresses);
     for (const [i, dot] of dots.entries()) {
-      const { error } = dotByDefinition(network.weights, data.entityRow[i], data.deepest[i]);
+      const { error } = dotByDefinition(weights, data.entityRow[i], data.deepest[i]);
       assert.ok(Math.abs(dot - out[i]) <= 2 * error, `${i}: ${dot} in training, ${out[i]} after`);
     }
   });

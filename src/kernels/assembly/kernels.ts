@@ -3,6 +3,7 @@
 export { encodeChains, trainChains, updateChains, updateSpanning } from './chains';
 export { denseForward, denseInputGradients, denseWeightGradients } from './dense';
 export { randomWords } from './draws';
+export { byteDotProducts } from './bytes';
 export { dotProducts, pairErrors, updateEntities, weightedSums } from './pairs';
 export { setUp } from './scratch';
 export { gatherRows, scatterRows, updateRows } from './tables';

@@ -4,7 +4,7 @@ import { f32At, NO_ROW, sums, u32At, vectorAt } from './scratch';
 import { addScaled, addScaled4, clear, dot, F, touch } from './vectors';
 
 /** Events to be scored whose two rows are brought into the cache together. */
-const AHEAD_EVENTS: u32 = 32;
+export const AHEAD_EVENTS: u32 = 32;
 
 export function pairErrors(
   entities: usize,

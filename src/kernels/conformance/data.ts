@@ -78,6 +78,14 @@ export class Data {
     return array;
   }
 
+  /** i8[length] from −127 to 127 */
+  bytes(length: number): Int8Array {
+    const { buffer, byteOffset } = this.#memory.bytes(length);
+    const array = new Int8Array(buffer, byteOffset, length);
+    for (let i = 0; i < length; i++) array[i] = this.below(255) - 127;
+    return array;
+  }
+
   /** The list as an array in the memory. */
   wordsOf(list: ArrayLike<number>): Uint32Array {
     const array = this.#memory.words(list.length);

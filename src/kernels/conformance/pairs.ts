@@ -1,6 +1,6 @@
 /** Kernels that join entities and encoded networks, and that move rows. Tests only; not part of the package. */
 import assert from 'node:assert/strict';
-import { NO_ROW, type Pairs } from '../kernels.ts';
+import { type ByteVectors, NO_ROW, type Pairs } from '../kernels.ts';
 import { plainKernels } from '../plain.ts';
 import { assertClose, type Bounded, sumOf, U } from './bounds.ts';
 import { type Data, indices, type Shape, type Trial, wholeAndParts } from './data.ts';
@@ -138,6 +138,34 @@ export function dotProducts({ kernels, data, shape: { B, D } }: Trial): void {
       const product = (d: number) => a[rowOfA[i] * D + d] * b[rowOfB[i] * D + d];
       assertClose(out[i], sumOf(D, product), 'out', i);
     }
+  }
+}
+
+export function byteDotProducts({ kernels, data, shape: { B, D }, round }: Trial): void {
+  const table = (rows: number): ByteVectors => {
+    const codes = data.bytes(rows * D);
+    // The largest sums that there are.
+    if (round === 1) codes.fill(127);
+    if (round === 2) for (let d = 0; d < codes.length; d++) codes[d] = d % 2 === 0 ? -127 : 127;
+    return { codes, scales: data.floats(rows, 0.01) };
+  };
+  const a = table(B + 2);
+  const b = table(B + 3);
+  const rowOfA = data.words(B, B + 2);
+  const rowOfB = data.words(B, B + 3);
+  for (let i = 0; i < B; i += 4) rowOfB[i] = NO_ROW;
+  const out = data.output(B);
+  wholeAndParts(kernels, B, [out], (kernels, from, to) =>
+    kernels.byteDotProducts(a, rowOfA, b, rowOfB, D, out, from, to),
+  );
+  for (let i = 0; i < B; i++) {
+    const code = ({ codes }: ByteVectors, row: number, d: number) => BigInt(codes[row * D + d]);
+    let sum = 0n;
+    if (rowOfB[i] !== NO_ROW)
+      for (let d = 0; d < D; d++) sum += code(a, rowOfA[i], d) * code(b, rowOfB[i], d);
+    const scale = rowOfB[i] === NO_ROW ? 0 : a.scales[rowOfA[i]] * b.scales[rowOfB[i]];
+    // Nothing rounds but the last step: every bit is certain.
+    assert.equal(out[i], Math.fround(Number(sum) * scale));
   }
 }
 
