@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, formatIpv4, isIpv4, parseAddress } from '../addresses/address.ts';
 import { collectEvents } from '../index.ts';
-import { distinctPairs } from './distinctPairs.ts';
+import { distinctPairs, firstOfPairs } from './distinctPairs.ts';
 
 const pairsOf = (list: [entity: string, address: string][]) => [
   ...distinctPairs(collectEvents(list.map(([entity, address]) => ({ entity, address })))),
@@ -70,4 +70,16 @@ test('it keeps what a list of the pairs seen so far says', () => {
       assert.deepEqual(pairsOf(list), expected);
     }),
   );
+});
+
+test('each event has the first of its pair', () => {
+  const events = collectEvents([
+    { entity: 'a', address: '1.1.1.1' },
+    { entity: 'b', address: '1.1.1.1' },
+    { entity: 'a', address: '1.1.1.1' },
+    { entity: 'a', address: '2001:db8::1' },
+    { entity: 'b', address: '1.1.1.1' },
+    { entity: 'a', address: '2001:db8::2' },
+  ]);
+  assert.deepEqual([...firstOfPairs(events)], [0, 1, 0, 3, 1, 3]);
 });

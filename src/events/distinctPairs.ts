@@ -6,12 +6,16 @@ import type { Events } from './events.ts';
  * repeats would only tell how often somebody comes.
  * @returns their positions, ascending
  */
-export function distinctPairs({ count, entity, addresses }: Events): Uint32Array {
+export function distinctPairs(events: Events): Uint32Array {
+  return firstOfPairs(events).filter((first, i) => first === i);
+}
+
+/** For each event the position of the first one of the same (entity, place). @returns u32[N] */
+export function firstOfPairs({ count, entity, addresses }: Events): Uint32Array {
   let size = 16;
   while (size < count * 2) size *= 2;
   const slots = new Int32Array(size).fill(-1);
-  const positions = new Uint32Array(count);
-  let found = 0;
+  const first = new Uint32Array(count);
   for (let i = 0; i < count; i++) {
     const high = isIpv4(addresses, i) ? addresses[i * 4 + 3] : addresses[i * 4];
     const low = addresses[i * 4 + 1];
@@ -23,11 +27,10 @@ export function distinctPairs({ count, entity, addresses }: Events): Uint32Array
       slot = (slot + 1) & (size - 1);
       other = slots[slot];
     }
-    if (other >= 0) continue;
-    slots[slot] = i;
-    positions[found++] = i;
+    if (other < 0) slots[slot] = i;
+    first[i] = other < 0 ? i : other;
   }
-  return positions.slice(0, found);
+  return first;
 }
 
 function isSamePair(entity: Uint32Array, addresses: Uint32Array, a: number, b: number): boolean {

@@ -97,7 +97,7 @@ test('later events are counted: all of accounts with a history, and those from n
   assert.equal(fitted.fittedOn.newPlaces, fresh);
 });
 
-test("an account's new places go to the two halves in turn; repeats and strangers to none", () => {
+test("an account's new places go to the two halves in turn, with all their events; repeats and strangers to none", () => {
   const few = parts(
     [
       { entity: 'a', address: '1.1.1.1' },
@@ -110,13 +110,25 @@ test("an account's new places go to the two halves in turn; repeats and stranger
       { entity: 'a', address: '1.1.1.3' },
       { entity: 'stranger', address: '1.1.1.3' },
       { entity: 'a', address: '9.1.1.3' },
+      { entity: 'a', address: '1.1.1.3' },
     ],
   );
-  const { half, fittedOn, weights } = fit(few);
-  assert.deepEqual([...half], [0, 2, 0, 1, 2, 0]);
-  assert.deepEqual(fittedOn, { events: 5, newPlaces: 4 });
-  // ρ: a repeats 1 of 4, b none of 1.
-  assert.equal(weights.repeatShare, 1 / 8);
+  const { fresh, half, fittedOn, weights } = fit(few);
+  assert.deepEqual([...fresh], [0, 2, 3, 5]);
+  // The last event is from where event 3 was, which had not been used before: it goes with that one.
+  assert.deepEqual([...half], [0, 2, 0, 1, 2, 0, 1]);
+  assert.deepEqual(fittedOn, { events: 6, newPlaces: 5 });
+  // ρ: a repeats 1 of 5, b none of 1.
+  assert.equal(weights.repeatShare, (1 - 4 / 5) / 2);
+});
+
+test('how often somebody comes from a new place changes no weight', () => {
+  const moved = later.slice(0, 3);
+  const often = fit(parts(early, [...later, ...moved, ...moved, ...moved]));
+  assert.deepEqual(often.weights.background, fitted.weights.background);
+  assert.deepEqual(often.weights.buckets, fitted.weights.buckets);
+  assert.deepEqual(often.weights.accounts.codes, fitted.weights.accounts.codes);
+  assert.equal(often.fittedOn.newPlaces, fitted.fittedOn.newPlaces + 9);
 });
 
 test('each half has learned from its own events alone: an account by its bucket and them', () => {

@@ -97,6 +97,42 @@ test('a place that the account has used: its share against the others there', ()
   close(experts(view, EVERYBODY, background, new Float64Array(X)), 0.25 / (0.15 * 2 ** -33));
 });
 
+test("with provider tables one attacker in ten comes by the account's own group of each", () => {
+  // The same account with two tables: 3 of its 4 places at the address's provider, all in its country.
+  const view: LadderView = { ...byHand() };
+  const widened = (values: Float64Array, more: number[]) => Float64Array.of(...values, ...more);
+  view.own = widened(view.own, [3, 4]);
+  view.counted = widened(view.counted, [3, 4]);
+  view.shares = widened(view.shares, [0.5, 0.6]);
+  view.weights = widened(view.weights, [6, 8]);
+  view.space = widened(view.space, [0.01, 0.1]);
+  const background = new Float64Array(X + 1);
+  background.set([0.5, 0.3, 0.2]);
+  view.own[PLACE_RUNG] = view.counted[PLACE_RUNG] = 1;
+  view.shares[PLACE_RUNG] = 1 / 12;
+  const out = new Float64Array(X + 2);
+  const placeRatio = experts(view, EVERYBODY, background, out);
+  // The other two accounts: (3 · .5 − 3/4) / 2 and (3 · .6 − 1) / 2.
+  const provider = 3 / 4 / (0.85 * 0.375 + 0.15 * 0.01);
+  const country = 1 / (0.85 * 0.4 + 0.15 * 0.1);
+  const near = 1 + 0.1 * (provider - 1) + 0.1 * (country - 1);
+  const q = 0.5 + 0.3 * 2 + 0.2 * 0.35 * 512;
+  const t = 0.5 + 0.3 * 2 + 0.2 * 0.5 * 512;
+  const a = near * (0.45 * q + 0.45 * t + 0.1);
+  close(out[0], 1 / a);
+  close(out[1], q / a);
+  close(out[X], (provider * q) / a);
+  close(out[X + 1], (country * q) / a);
+  close(placeRatio, 0.25 / (0.15 * 2 ** -33) / near);
+  // A stranger has no provider of its own.
+  view.total = view.countedTotal = view.places = 0;
+  for (const values of [view.own, view.counted]) values.fill(0);
+  experts(view, EVERYBODY, background, out);
+  const all = 0.5 + 0.3 * 2 + 0.2 * 0.4 * 512;
+  const traffic = 0.5 + 0.3 * 2 + 0.2 * 0.5 * 512;
+  close(out[0], 1 / (0.45 * all + 0.45 * traffic + 0.1));
+});
+
 test('ln L is the sum of weighted ratios, with the share of repeats where the account has places', () => {
   const weights = { repeatShare: 0.25 } as MixtureWeights;
   const lambda = Float64Array.of(0.5, 0.5);

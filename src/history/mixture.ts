@@ -15,8 +15,9 @@ import { PLACE_RUNG } from './rungs.ts';
  * with c_k / n the account's share in the network, b_k the others' share mixed with its share of the address space
  * (.85 : .15), q how much more likely the others are to be at this place than a uniform address (a density, itself a
  * mixture over the rungs), every account weighing the same, t the same with every place weighing the same, as in traffic,
- * and a = .45 q + .45 t + .1 an attacker's: nine in ten sit where others sit, one is anywhere. ρ is the share of repeats
- * among later events. Why so: docs/decisions/0006.
+ * and a = .45 q + .45 t + .1 an attacker's: nine in ten sit where others sit, one is anywhere. With provider tables a is
+ * multiplied by 1 + .1 Σ (c_k / n / b_k − 1) over them: one attacker in ten comes by the account's own provider. ρ is the
+ * share of repeats among later events; r_place = c_place / n / b_place, over that factor. Why so: docs/decisions/0006.
  */
 export interface MixtureWeights {
   /** of q: uniform, then each rung but the place, then providers; sums to 1 */
@@ -40,6 +41,11 @@ export function bucketOf(places: number): number {
 
 /** The share of attackers that sit where everybody sits. */
 export const ATTACKERS_AMONG_OTHERS = 0.9;
+/**
+ * The share of attackers that come by the account's own provider, and by its country, where tables tell them: they know
+ * their victim. So a table never says more than 10 to 1 for an account. Measured: docs/decisions/0006.
+ */
+export const ATTACKERS_AT_PROVIDER = 0.1;
 /** How much the others' share counts in b_k, against the address space. */
 const OTHERS_SHARE = 0.85;
 
@@ -130,12 +136,22 @@ export function experts(
     }
     out[x] = own[rung] > 0 ? own[rung] / (total * backgroundOf(share, space[rung])) : 0;
   }
-  const attackers = (ATTACKERS_AMONG_OTHERS * (q + t)) / 2 + (1 - ATTACKERS_AMONG_OTHERS);
+  const near = total > 0 ? attackersNear(out) : 1;
+  const attackers = near * ((ATTACKERS_AMONG_OTHERS * (q + t)) / 2 + (1 - ATTACKERS_AMONG_OTHERS));
   out[0] = 1 / attackers;
   out[1] = q / attackers;
   for (let x = 2; x < X; x++) out[x] *= out[1];
   if (own[PLACE_RUNG] === 0) return 0;
-  return own[PLACE_RUNG] / (total * backgroundOf(others.share(view, PLACE_RUNG), space[PLACE_RUNG]));
+  return own[PLACE_RUNG] / (near * total * backgroundOf(others.share(view, PLACE_RUNG), space[PLACE_RUNG]));
+}
+
+/** How many times denser attackers are here because some go where the account is: of each table a tenth, times r. */
+function attackersNear(ratios: Float64Array): number {
+  let near = 1;
+  for (let x = 2; x < ratios.length; x++) {
+    if (rungOfExpert(x) > PLACE_RUNG) near += ATTACKERS_AT_PROVIDER * (ratios[x] - 1);
+  }
+  return near;
 }
 
 /** b_k */

@@ -81,14 +81,13 @@ export function fitModel(
   const dots = vectors.dotProducts(later);
   // With the weights of buckets: those of accounts have seen these events.
   const unseen = new MixtureScorer(history, fitted.weightsOfBuckets, NEUTRAL);
-  const honestRows = stacked(unseen, later, entity, dots, fitted.half);
+  const honestRows = stacked(unseen, later, entity, dots, fitted.fresh);
   const attackRows = stacked(unseen, attacks, numbersOf(attacks), vectors.dotProducts(attacks));
   const stacking = fitStacking(honestRows, attackRows);
 
-  const calibrating = parts.byTime ? latterHalf(later.time) : Uint32Array.from(later.entity.keys());
   // Every event is judged by weights that have not seen it.
   const [first, second] = fitted.halves.map((half) => new MixtureScorer(history, half, stacking));
-  const anomalies = Float64Array.from(calibrating, (i) =>
+  const anomalies = Float64Array.from(later.entity.keys(), (i) =>
     (fitted.half[i] === 1 ? first : second).anomaly(
       entity[i],
       // Who was not there before has no vector yet.
@@ -102,7 +101,7 @@ export function fitModel(
     stacking,
     calibration: Calibration.of(
       anomalies,
-      Uint32Array.from(calibrating, (i) => history.eventsOf(entity[i])),
+      Uint32Array.from(entity, (e) => history.eventsOf(e)),
     ),
     fittedOn: fitted.fittedOn,
     quantization: exact ? quantizationLoss([honestRows, attackRows], exact, stacking) : null,
@@ -137,15 +136,6 @@ function quantizationLoss(
   };
 }
 
-/** Positions of the later half of times. */
-function latterHalf(time: Float64Array): Uint32Array {
-  const border = time.slice().sort()[time.length >>> 1];
-  const positions = new Uint32Array(time.length);
-  let count = 0;
-  for (let i = 0; i < time.length; i++) if (time[i] >= border) positions[count++] = i;
-  return positions.slice(0, count);
-}
-
 /** ln L itself. */
 const NEUTRAL: Stacking = { intercept: 0, history: 1, neural: 0 };
 
@@ -156,20 +146,19 @@ interface StackedRows extends StackedEvents {
 
 /**
  * The events of places new to accounts with a history; every account weighs the same.
- * @param chosen 2 for events to leave out
+ * @param chosen positions; default: all
  */
 function stacked(
   scorer: MixtureScorer,
   events: Events,
   entity: Int32Array,
   dots: Float32Array,
-  chosen?: Uint8Array,
+  chosen: Iterable<number> = events.entity.keys(),
 ): StackedRows {
   const rows: number[] = [];
   const perAccount = new Map<number, number>();
   const logRatios: number[] = [];
-  for (let i = 0; i < events.count; i++) {
-    if (chosen && chosen[i] === 2) continue;
+  for (const i of chosen) {
     const logRatio = scorer.logRatio(entity[i], events.addresses, i);
     if (scorer.view.places === 0 || scorer.view.own[PLACE_RUNG] > 0) continue;
     rows.push(i);

@@ -3,8 +3,8 @@ import { type Events, EventsBuilder, selectEvents } from '../events/events.ts';
 import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
 
 /**
- * The latest part of the events is held out, and p-values come from its later half: a model in use is asked about events
- * some time after its training, when accounts have moved on (docs/decisions/0006 has 15, 30 and 40 %).
+ * The latest part of the events is held out: long enough that accounts move on in it, as they will between one training
+ * and the next (docs/decisions/0006 has 15, 30 and 40 %).
  */
 const HELD_OUT_SHARE = 0.3;
 
