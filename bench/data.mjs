@@ -1,5 +1,6 @@
 // The data that benchmarks run on, made once by the commands that a user would type: AWS's tutorial, with 1, 3 or 10
-// times its 10,000 accounts. In bench/.data, which git ignores: 1.2 GB for 1 ×, 12 GB while 10 × is made.
+// times its 10,000 accounts, and the worlds of quality/. In bench/.data, which git ignores: 1.2 GB for 1 ×, 12 GB while
+// 10 × is made. Remove it after a change of `simulate` or `prepare`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,35 +11,52 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 export const DATA = join(root, 'bench/.data');
 export const CLI = join(root, 'dist/cli/main.js');
 
+/** `simulate` and `prepare` of a world, as one types them in the folder of its data. */
+export function simulationCommands({ world, users, days, splitAt }) {
+  return [
+    [
+      ...['simulate', ...(world ? ['--world', world] : []), '--users', String(users)],
+      ...[...(days ? ['--days', String(days)] : []), '--seed', String(SEED), '--out', 'web.log'],
+    ],
+    [
+      ...['prepare', 'web.log', '--where', "request LIKE 'GET /login_success%' AND status = 200"],
+      ...['--split-at', splitAt, '--train', 'train.csv', '--test', 'test.csv'],
+    ],
+  ];
+}
+
+export const TUTORIAL_DATA = { users: 10_000, splitAt: SPLIT_AT };
+
 /** Files of the tutorial with `times` its accounts. */
 export function tutorialData(times) {
-  const folder = join(DATA, `x${times}`);
-  const at = (name) => join(folder, name);
-  const files = {
+  const commands = simulationCommands({ ...TUTORIAL_DATA, users: TUTORIAL_DATA.users * times });
+  // Of the larger ones only the events are needed.
+  const path = makeFolder(`x${times}`, commands, times > 1 ? ['web.log'] : []);
+  const at = (name) => join(path, name);
+  return {
     log: at('web.log'),
     truth: at('web.log.truth.jsonl'),
     train: at('train.csv'),
     test: at('test.csv'),
     model: at('login.model'),
   };
-  if (!existsSync(files.test)) {
-    const making = `${folder}.making`;
-    rmSync(making, { recursive: true, force: true });
-    mkdirSync(making, { recursive: true });
-    const inMaking = (path) => path.replace(folder, making);
-    const users = String(10_000 * times);
-    run(['simulate', '--users', users, '--seed', String(SEED), '--out', inMaking(files.log)]);
-    run([
-      ...['prepare', inMaking(files.log)],
-      ...['--where', "request LIKE 'GET /login_success%' AND status = 200", '--split-at', SPLIT_AT],
-      ...['--train', inMaking(files.train), '--test', inMaking(files.test)],
-    ]);
-    // Of the larger ones only the events are needed.
-    if (times > 1) rmSync(inMaking(files.log));
-    rmSync(folder, { recursive: true, force: true });
-    renameSync(making, folder);
-  }
-  return files;
+}
+
+/**
+ * Runs commands of ours in a new folder of bench/.data, unless it is there: then they have run to their end.
+ * @param unwanted files that are removed after them
+ * @returns its path
+ */
+export function makeFolder(name, commands, unwanted = []) {
+  const folder = join(DATA, name);
+  if (existsSync(folder)) return folder;
+  const making = `${folder}.making`;
+  rmSync(making, { recursive: true, force: true });
+  mkdirSync(making, { recursive: true });
+  for (const command of commands) run(command, making);
+  for (const file of unwanted) rmSync(join(making, file));
+  renameSync(making, folder);
+  return folder;
 }
 
 /** The options of `ip-insights train` for the tutorial. */
@@ -56,8 +74,8 @@ export function tutorialModel(files) {
 }
 
 /** Runs a command of ours; its messages go to stderr. */
-export function run(args) {
-  const { status } = spawnSync(process.execPath, [CLI, ...args], { stdio: ['ignore', 2, 2] });
+export function run(args, cwd = process.cwd()) {
+  const { status } = spawnSync(process.execPath, [CLI, ...args], { cwd, stdio: ['ignore', 2, 2] });
   if (status !== 0) {
     console.error(`bench: ip-insights ${args.join(' ')} failed; the lines above say why.`);
     process.exit(1);

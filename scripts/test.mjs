@@ -24,8 +24,9 @@ step('system packages', process.execPath, ['scripts/systemPackages.mjs']);
 const biome = ['node_modules/@biomejs/biome/bin/biome', 'ci', '--error-on-warnings', '.'];
 step('lint and format', process.execPath, onTerminal ? biome : [...biome, '--colors=off']);
 
-const tests = compiledTests();
-if (tests.length === 0) fail('no compiled tests found in dist/.');
+const compiled = testsIn('dist', '.test.js');
+if (compiled.length === 0) fail('no compiled tests found in dist/.');
+const tests = [...compiled, ...testsIn('bench', '.test.mjs')];
 const running = Number(process.versions.node.split('.')[0]);
 const others = flags.includes('--this-node-only') ? [] : SUPPORTED.filter((major) => major !== running);
 // Fetched before anything is run, so that a missing one is known in seconds.
@@ -54,10 +55,10 @@ function fail(sentence) {
 }
 
 /** Node 20 knows no patterns after --test, and would take every file of a folder called test for one. */
-function compiledTests() {
-  return readdirSync(join(root, 'dist'), { recursive: true })
-    .filter((file) => file.endsWith('.test.js'))
-    .map((file) => join('dist', file))
+function testsIn(folder, ending) {
+  return readdirSync(join(root, folder), { recursive: true })
+    .filter((file) => file.endsWith(ending))
+    .map((file) => join(folder, file))
     .sort();
 }
 
