@@ -12,14 +12,14 @@ export const DATA = join(root, 'bench/.data');
 export const CLI = join(root, 'dist/cli/main.js');
 
 /** `simulate` and `prepare` of a world, as one types them in the folder of its data. */
-export function simulationCommands({ world, users, days, splitAt }) {
+export function simulationCommands({ world, users, where = '', splitAt }) {
   return [
     [
       ...['simulate', ...(world ? ['--world', world] : []), '--users', String(users)],
-      ...[...(days ? ['--days', String(days)] : []), '--seed', String(SEED), '--out', 'web.log'],
+      ...['--seed', String(SEED), '--out', 'web.log'],
     ],
     [
-      ...['prepare', 'web.log', '--where', "request LIKE 'GET /login_success%' AND status = 200"],
+      ...['prepare', 'web.log', '--where', `request LIKE 'GET /login_success%' AND status = 200${where}`],
       ...['--split-at', splitAt, '--train', 'train.csv', '--test', 'test.csv'],
     ],
   ];
