@@ -66,11 +66,12 @@ export const TUTORIAL_OPTIONS = Object.entries(TUTORIAL).flatMap(([name, value])
 ]);
 
 /** A model of the tutorial, trained for one epoch: scoring takes the same time whatever it has learned. */
-export function tutorialModel(files) {
-  if (!existsSync(files.model)) {
-    run(['train', files.train, '--model', files.model, ...TUTORIAL_OPTIONS, '--epochs', '1']);
+export function tutorialModel(files, options = []) {
+  const model = options.length === 0 ? files.model : `${files.model}${options.join('')}`;
+  if (!existsSync(model)) {
+    run(['train', files.train, '--model', model, ...TUTORIAL_OPTIONS, '--epochs', '1', ...options]);
   }
-  return files.model;
+  return model;
 }
 
 /** Runs a command of ours; its messages go to stderr. */

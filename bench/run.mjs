@@ -162,19 +162,26 @@ function scoring() {
       { name: 'ip-insights', command: node('scoring.mjs', model, files.test) },
       { name: 'native C', command: [compiled('score'), dump] },
       {
+        name: 'ip-insights, vectors in 8 bits',
+        command: node('scoring.mjs', tutorialModel(files, ['--quantize']), files.test),
+      },
+      {
         name: 'ip-insights, plain kernels',
         command: node('scoring.mjs', model, files.test, '--kernels', 'plain'),
       },
     ],
     ROUNDS,
   );
-  report(outputs, (one) => one.manyPerSecond ?? one.eventsPerSecond, 'events/s, many at once');
-  console.log('');
-  report(
-    [...outputs].filter(([name]) => name !== 'native C'),
-    (one) => one.singlePerSecond,
-    'events/s, one `score()` at a time',
-  );
+  report(outputs, (one) => one.dotProductsPerSecond ?? one.eventsPerSecond, 'dot products/s, many at once');
+  const ours = [...outputs].filter(([name]) => name !== 'native C');
+  for (const [figure, unit] of [
+    ['anomaliesPerSecond', 'anomalies/s, many at once'],
+    ['scoresPerSecond', '`score()`/s, with reasons'],
+    ['observedPerSecond', '`observe()`/s'],
+  ]) {
+    console.log('');
+    report(ours, (one) => one[figure], unit);
+  }
 }
 
 /** Its scenarios in a process of its own: `node bench/quality/run.mjs` has more options. */

@@ -1,6 +1,7 @@
 // node bench/scoring.mjs MODEL EVENTS.csv [--kernels auto|plain]
-// Scoring in process: many events at once (`dotProducts`), one at a time by name and text (`score`). One JSON object on
-// stdout; events per second, the median of seven rounds over the same events.
+// Scoring in process, on one thread: many events at once (`dotProducts`, and `anomalies` without reasons), one at a time by
+// name and text (`score` with reasons, `observe`). One JSON object on stdout; events per second, the median of seven rounds
+// over the same events; of `observe` all events once, as each changes the model.
 
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -10,7 +11,7 @@ import { loadModel } from '../dist/index.js';
 import { readModel } from '../dist/model/modelFile.js';
 
 const ROUNDS = 7;
-/** Events of one round of `score`. */
+/** Events of one round of `score`, and of `observe`. */
 const SINGLE = 300_000;
 
 const { values, positionals } = parseArgs({
@@ -39,18 +40,26 @@ function perSecond(count, round) {
 const many = perSecond(events.count, () => {
   sink += model.dotProducts(events)[events.count - 1];
 });
+const anomalies = perSecond(events.count, () => {
+  sink += model.anomalies(events)[events.count - 1];
+});
 const singles = Math.min(SINGLE, events.count);
 const names = Array.from({ length: singles }, (_, i) => events.entities.name(events.entity[i]));
 const texts = Array.from({ length: singles }, (_, i) => formatAddress(events.addresses, i));
 const single = perSecond(singles, () => {
-  for (let i = 0; i < singles; i++) sink += model.score(names[i], texts[i], 0).anomaly;
+  for (let i = 0; i < singles; i++) sink += model.score(names[i], texts[i], 0).reasons.length;
 });
+const started = performance.now();
+for (let i = 0; i < singles; i++) model.observe(names[i], texts[i], events.time[i]);
+const observed = (1000 * singles) / (performance.now() - started);
 console.log(
   JSON.stringify({
     name: 'ip-insights',
     kernels: values.kernels,
-    manyPerSecond: many,
-    singlePerSecond: single,
+    dotProductsPerSecond: many,
+    anomaliesPerSecond: anomalies,
+    scoresPerSecond: single,
+    observedPerSecond: observed,
     events: events.count,
     sink: Number.isFinite(sink),
   }),

@@ -79,8 +79,8 @@ export class Model {
    */
   score(entity: string, address: string, threshold = this.card.threshold?.anomaly): Score {
     const words = checkedWords(entity, address);
-    const [low, high] = hashEntity(entity);
-    const figures = this.assess(low, high, words, 0, threshold);
+    const hash = hashEntity(entity);
+    const figures = this.assess(hash[0], hash[1], words, 0, threshold);
     return { entity, address: formatAddress(words), ...figures, reasons: this.reasons() };
   }
 
@@ -150,8 +150,8 @@ export class Model {
    */
   observe(entity: string, address: string, time = Number.NaN): void {
     const words = checkedWords(entity, address, 'observe');
-    const [low, high] = hashEntity(entity);
-    this.history.observe(this.seen.add(low, high), words, 0, time);
+    const hash = hashEntity(entity);
+    this.history.observe(this.seen.add(hash[0], hash[1]), words, 0, time);
   }
 }
 
