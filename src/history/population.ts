@@ -150,9 +150,12 @@ class FamilyShares {
 
   accountsAt(high: number, low: number): number {
     const places = this.#places;
-    const Q = places.high.length;
-    const at = lowerBound(places, 0, Q, high, low);
-    return isAt(places, at, Q, high, low) ? this.#accounts[at] : 0;
+    // Within its /16, if there is an index of them.
+    const half = high >>> 16;
+    const start = places.ipv4 ? this.#first16[half] : 0;
+    const end = places.ipv4 ? this.#first16[half + 1] : places.high.length;
+    const at = lowerBound(places, start, end, high, low);
+    return isAt(places, at, end, high, low) ? this.#accounts[at] : 0;
   }
 }
 

@@ -1,7 +1,7 @@
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import { specialBlockOf } from '../addresses/specialPurpose.ts';
-import { counted } from '../errors.ts';
+import { counted, grouped } from '../errors.ts';
 import { bucketOf } from '../history/mixture.ts';
 import { networkAround, PLACE_RUNG, RUNGS, rungsOf } from '../history/rungs.ts';
 import type { Model } from './model.ts';
@@ -92,7 +92,7 @@ export function reasonsFor(
       const { events, lastDay } = history.eventsIn(narrowest);
       const all = history.eventsOf(entity);
       const last = lastDay === 0 ? '' : `, last on ${dayText(lastDay)}`;
-      const sentence = `The account has used ${network(narrowest)} for ${events.toLocaleString('en-US')} of its ${counted(all, 'event')}${last}.`;
+      const sentence = `The account has used ${network(narrowest)} for ${grouped(events)} of its ${counted(all, 'event')}${last}.`;
       add(narrowest === PLACE_RUNG ? 'place_used' : 'network_used', sentence);
     } else {
       const wide = network(1);
@@ -169,7 +169,17 @@ function narrowestRung(own: Float64Array): number {
   return rung;
 }
 
-const dayText = (day: number) => new Date(day * 86_400_000).toISOString().slice(0, 10);
+const dayTexts = new Map<number, string>();
+
+/** `2018-11-10`; there are few days, and each takes a while. */
+function dayText(day: number): string {
+  let text = dayTexts.get(day);
+  if (text === undefined) {
+    text = new Date(day * 86_400_000).toISOString().slice(0, 10);
+    dayTexts.set(day, text);
+  }
+  return text;
+}
 
 function percentText(share: number): string {
   const value = share * 100;
