@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { Command } from 'commander';
 import type { GroupKind } from '../addresses/groupTable.ts';
-import { counted, quoted, UsageError } from '../errors.ts';
+import { counted, grouped, quoted, UsageError } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
@@ -284,7 +284,7 @@ function fitSummary({ fittedOn, stacking }: FittedModel): string {
   if (fittedOn.newPlaces === 0) {
     return 'fitting: no later event is from a place new to its account, so the mixture keeps the weights that it begins with';
   }
-  return `fitting: ${counted(fittedOn.events, 'later event')}, ${counted(fittedOn.newPlaces, 'one', 'ones')} from places new to their account; trust in history ${stacking.history.toFixed(2)}, in vectors ${stacking.neural.toFixed(2)}`;
+  return `fitting: ${counted(fittedOn.events, 'later event')}, ${grouped(fittedOn.newPlaces)} of them from places new to their account; trust in history ${stacking.history.toFixed(2)}, in vectors ${stacking.neural.toFixed(2)}`;
 }
 
 function thresholdText({ threshold }: ModelCard): string {

@@ -59,7 +59,7 @@ test('update adds later events, counts what it leaves out, and says how far the 
   const { status, stderr } = run('update', 'login.model', 'later.csv', '--out', 'updated.model');
   assert.equal(status, 0, stderr);
   for (const line of [
-    'added: 4 events, 3 ones from a place new to its account; 1 new account',
+    'added: 4 events, 3 of them from places new to their account; 1 new account',
     "left out: 1 event from before the model's last one, which it has already",
     "left out: 1 event more than a day ahead of this machine's clock",
     'note: 1 event of an address family that the training data lacked: histories know it now, vectors do not',
@@ -84,7 +84,7 @@ test('an update without a later event fails, and the model stays as it was', () 
   assert.equal(status, 1);
   assert.match(
     stderr,
-    /^ip-insights: update: expected events later than the model's last one \(2024-03-24T07:00:00\.000Z\), got 1 older ones and 0 that lie in the future\.$/m,
+    /^ip-insights: update: expected events later than the model's last one \(2024-03-24T07:00:00\.000Z\), got 1 older one and 0 more than a day ahead of this machine's clock\.$/m,
   );
   assert.deepEqual(read('login.model'), model);
   assert.deepEqual(

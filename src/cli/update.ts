@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { counted } from '../errors.ts';
+import { counted, grouped } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { loadModel, saveModel } from '../index.ts';
 import type { Model } from '../model/model.ts';
@@ -41,7 +41,7 @@ export function updateCommand(): Command {
 function summaryLines({ card, seen }: Model, summary: UpdateSummary): string[] {
   const { added, newPlaces, newAccounts, older, ahead, unknownFamily } = summary;
   const lines = [
-    `added: ${counted(added, 'event')}, ${counted(newPlaces, 'one', 'ones')} from a place new to its account; ${counted(newAccounts, 'new account')}`,
+    `added: ${counted(added, 'event')}, ${grouped(newPlaces)} of them from ${newPlaces === 1 ? 'a place new to its account' : 'places new to their account'}; ${counted(newAccounts, 'new account')}`,
   ];
   if (older > 0)
     lines.push(`left out: ${counted(older, 'event')} from before the model's last one, which it has already`);

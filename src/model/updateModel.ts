@@ -1,6 +1,7 @@
 import { isIpv4 } from '../addresses/address.ts';
-import { InputError } from '../errors.ts';
-import type { Events } from '../events/events.ts';
+import { counted, grouped, InputError } from '../errors.ts';
+import { distinctPairs } from '../events/distinctPairs.ts';
+import { type Events, selectEvents } from '../events/events.ts';
 import { SECONDS_PER_DAY } from '../events/time.ts';
 import { AccountWeights } from '../history/accountWeights.ts';
 import { fitWeights, type Likelihoods, rowsByAccount } from '../history/expectation.ts';
@@ -25,8 +26,8 @@ export interface UpdateSummary {
   unknownFamily: number;
 }
 
-/** An account's earlier weights count as so many events beside its new ones. */
-const EARLIER_EVENTS = 20;
+/** An account's earlier weights count as so many new places beside those of the update. */
+const EARLIER_PLACES = 20;
 
 /**
  * The model with later events in its histories, its background and the weights of its accounts. Vectors, calibration and
@@ -60,22 +61,23 @@ export function updateModel(
   }
   if (kept.length === 0) {
     throw new InputError(
-      `update: expected events later than the model's last one${card.data.lastTime === null ? '' : ` (${new Date(card.data.lastTime * 1000).toISOString()})`}, got ${summary.older} older ones and ${summary.ahead} that lie in the future.`,
+      `update: expected events later than the model's last one${card.data.lastTime === null ? '' : ` (${new Date(card.data.lastTime * 1000).toISOString()})`}, got ${counted(summary.older, 'older one')} and ${grouped(summary.ahead)} more than a day ahead of this machine's clock.`,
     );
   }
-  const accounts = laterWeights(model, events, kept);
+  const later = selectEvents(events, kept);
+  const accounts = laterWeights(model, later);
   const known = seen.count;
   let last = card.data.lastTime;
-  for (const i of kept) {
-    const [low, high] = events.entities.hashOf(events.entity[i]);
+  for (let i = 0; i < later.count; i++) {
+    const [low, high] = later.entities.hashOf(later.entity[i]);
     const entity = seen.add(low, high);
-    if (!history.hasPlace(entity, events.addresses, i)) summary.newPlaces++;
-    if (model.neural.isUnknownFamily(events.addresses, i)) summary.unknownFamily++;
-    history.observe(entity, events.addresses, i, events.time[i]);
-    if (!Number.isNaN(events.time[i])) last = Math.max(last ?? events.time[i], events.time[i]);
-    if (isIpv4(events.addresses, i)) ipv4Events++;
-    summary.added++;
+    if (!history.hasPlace(entity, later.addresses, i)) summary.newPlaces++;
+    if (model.neural.isUnknownFamily(later.addresses, i)) summary.unknownFamily++;
+    history.observe(entity, later.addresses, i, later.time[i]);
+    if (!Number.isNaN(later.time[i])) last = Math.max(last ?? later.time[i], later.time[i]);
+    if (isIpv4(later.addresses, i)) ipv4Events++;
   }
+  summary.added = later.count;
   summary.newAccounts = seen.count - known;
   const data = {
     ...card.data,
@@ -97,8 +99,8 @@ export function updateModel(
   return { model: compacted(changed), summary };
 }
 
-/** The weights of all accounts, those with new places fitted to them, by the history as it was before. */
-function laterWeights(model: Model, events: Events, kept: number[]): AccountWeights {
+/** The weights of all accounts, those with new places fitted to them, each once, by the history as it was before. */
+function laterWeights(model: Model, events: Events): AccountWeights {
   const { seen, history, mixture } = model;
   const X = expertCount(history.rungs);
   const view = history.view();
@@ -110,7 +112,7 @@ function laterWeights(model: Model, events: Events, kept: number[]): AccountWeig
     experts: X,
     ratios: new Float64Array(events.count * X),
   };
-  for (const i of kept) {
+  for (const i of distinctPairs(events)) {
     history.look(entity[i], events.addresses, i, view);
     if (view.places === 0 || view.own[PLACE_RUNG] > 0) continue;
     const ratios = likelihoods.ratios.subarray(i * X, (i + 1) * X);
@@ -126,7 +128,7 @@ function laterWeights(model: Model, events: Events, kept: number[]): AccountWeig
   const ones = new Float64Array(events.count).fill(1);
   for (const [account, mine] of rowsByAccount(rows, entity)) {
     const base = weightsOf(mixture, account, history.placesOf(account), scratch).slice();
-    const prior = base.map((lambda) => lambda * EARLIER_EVENTS);
+    const prior = base.map((lambda) => lambda * EARLIER_PLACES);
     weights.set(account, fitWeights(likelihoods, mine, ones, base, prior));
   }
   return AccountWeights.of(weights, X);
