@@ -1,5 +1,6 @@
 import { firstOfPairs } from '../events/distinctPairs.ts';
 import type { Events } from '../events/events.ts';
+import { lookupOrder } from '../events/lookupOrder.ts';
 import { AccountWeights } from './accountWeights.ts';
 import { fitWeights, type Likelihoods, rowsByAccount, uniformWeights } from './expectation.ts';
 import type { History } from './history.ts';
@@ -56,23 +57,28 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
   const seenPerAccount = new Map<number, number>();
   const newPerAccount = new Map<number, number>();
   const firstOf = firstOfPairs(events);
-  const firsts: number[] = [];
-  for (let i = 0; i < events.count; i++) {
+  // Of events from new places the first of each.
+  const isFirst = new Uint8Array(events.count);
+  const order = lookupOrder(events);
+  for (const i of order) {
     const places = history.placesOf(entity[i]);
     if (places === 0) continue;
     bucket[i] = bucketOf(places);
     seenPerAccount.set(entity[i], (seenPerAccount.get(entity[i]) ?? 0) + 1);
     if (history.hasPlace(entity[i], events.addresses, i)) continue;
     newPerAccount.set(entity[i], (newPerAccount.get(entity[i]) ?? 0) + 1);
-    if (firstOf[i] === i) firsts.push(i);
+    if (firstOf[i] === i) isFirst[i] = 1;
   }
-  const firstsOf = rowsByAccount(firsts, entity);
+  const firstsOf = rowsByAccount(positionsOf(isFirst), entity);
   const isNew = [...firstsOf.values()]
     .flatMap((mine) => spread(mine, MAX_PLACES_OF_ACCOUNT))
     .sort((a, b) => a - b);
+  const isChosen = new Uint8Array(events.count);
+  for (const i of isNew) isChosen[i] = 1;
+  const inOrder = order.filter((i) => isChosen[i] === 1);
   const weight = new Float64Array(events.count);
   const density = new Float64Array(events.count * (X - 1));
-  for (const i of isNew) {
+  for (const i of inOrder) {
     weight[i] = 1 / Math.min(MAX_PLACES_OF_ACCOUNT, firstsOf.get(entity[i])!.length);
     history.look(entity[i], events.addresses, i, view);
     densities(view, everybody, density.subarray(i * (X - 1), (i + 1) * (X - 1)));
@@ -90,7 +96,7 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
     experts: X,
     ratios: new Float64Array(events.count * X),
   };
-  for (const i of isNew) {
+  for (const i of inOrder) {
     history.look(entity[i], events.addresses, i, view);
     experts(view, everybody, background, likelihoods.ratios.subarray(i * X, (i + 1) * X));
   }
@@ -132,6 +138,11 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
     half,
     fittedOn: { events: sumOf(seenPerAccount), newPlaces: sumOf(newPerAccount) },
   };
+}
+
+/** Where a flag is set. */
+function* positionsOf(flags: Uint8Array): Generator<number> {
+  for (let i = 0; i < flags.length; i++) if (flags[i] === 1) yield i;
 }
 
 const sumOf = (counts: Map<number, number>) => [...counts.values()].reduce((sum, n) => sum + n, 0);

@@ -1,5 +1,6 @@
 import type { GroupTable } from '../addresses/groupTable.ts';
 import type { Events } from '../events/events.ts';
+import { lookupOrder } from '../events/lookupOrder.ts';
 import { AccountPlaces, dayOf } from '../history/accountPlaces.ts';
 import { Decay } from '../history/decay.ts';
 import { type FittedMixture, fitMixture } from '../history/fitMixture.ts';
@@ -81,21 +82,28 @@ export function fitModel(
   const dots = vectors.dotProducts(later);
   // With the weights of buckets: those of accounts have seen these events.
   const unseen = new MixtureScorer(history, fitted.weightsOfBuckets, NEUTRAL);
-  const honestRows = stacked(unseen, later, entity, dots, fitted.fresh);
+  const order = lookupOrder(later);
+  const isFresh = new Uint8Array(later.count);
+  for (const i of fitted.fresh) isFresh[i] = 1;
+  const honestRows = stacked(
+    unseen,
+    later,
+    entity,
+    dots,
+    order.filter((i) => isFresh[i] === 1),
+  );
   const attackRows = stacked(unseen, attacks, numbersOf(attacks), vectors.dotProducts(attacks));
   const stacking = fitStacking(honestRows, attackRows);
 
   // Every event is judged by weights that have not seen it.
   const [first, second] = fitted.halves.map((half) => new MixtureScorer(history, half, stacking));
-  const anomalies = Float64Array.from(later.entity.keys(), (i) =>
-    (fitted.half[i] === 1 ? first : second).anomaly(
-      entity[i],
-      // Who was not there before has no vector yet.
-      history.placesOf(entity[i]) > 0 ? dots[i] : 0,
-      later.addresses,
-      i,
-    ),
-  );
+  const anomalies = new Float64Array(later.count);
+  for (const i of order) {
+    const scorer = fitted.half[i] === 1 ? first : second;
+    // Who was not there before has no vector yet.
+    const dot = history.placesOf(entity[i]) > 0 ? dots[i] : 0;
+    anomalies[i] = scorer.anomaly(entity[i], dot, later.addresses, i);
+  }
   return {
     weights,
     stacking,
@@ -153,7 +161,7 @@ function stacked(
   events: Events,
   entity: Int32Array,
   dots: Float32Array,
-  chosen: Iterable<number> = events.entity.keys(),
+  chosen: Iterable<number> = lookupOrder(events),
 ): StackedRows {
   const rows: number[] = [];
   const perAccount = new Map<number, number>();
