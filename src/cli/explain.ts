@@ -41,7 +41,7 @@ function drawing(explanation: Explanation): string {
   const { entity, address, verdict, anomaly, pValue, threshold, dotProduct, logRatio, terms, reasons } =
     explanation;
   const table = new Table({
-    head: ['network', 'account', 'share', 'in general', 'ratio', 'weight', 'part of the likelihood'],
+    head: ['network', 'account', 'share', 'others', 'ratio', 'weight', 'part of the likelihood'],
     colAligns: ['left', 'right', 'right', 'right', 'right', 'right', 'left'],
     style: { head: [], border: [], compact: true },
   });
@@ -53,7 +53,7 @@ function drawing(explanation: Explanation): string {
     `${styleText('bold', entity)} from ${styleText('bold', address)}: ${styleText(COLOURS[verdict], verdict)}, anomaly ${nats(anomaly)} (${from}; ${p})`,
     '',
     table.toString(),
-    `anomaly = −(${nats(terms.intercept)} constant, ${signed(terms.history)} history: ln of the likelihood ratio, ${nats(logRatio)}, times its trust; ${signed(terms.vectors)} vectors: dot product ${dotProduct.toFixed(3)} times theirs) = ${nats(anomaly)}`,
+    `anomaly = −(${nats(terms.intercept)} constant, ${signed(terms.history)} history: ln of the likelihood ratio, ${nats(logRatio)}, times its trust; ${signed(terms.vectors)} vectors: dot product ${nats(dotProduct)} times theirs) = ${nats(anomaly)}`,
     '',
     ...reasons.map(({ code, sentence }) => `${styleText('dim', code.padEnd(23))} ${sentence}`),
     '',

@@ -81,7 +81,7 @@ async function scoreFile(options: ScoreFileOptions): Promise<void> {
   const counts = { ok: 0, suspicious: 0, unknown: 0 };
   const reader = new EventReader({ name, onBadLine }, (record) => {
     hashEntityBytes(record.bytes, record.entityStart, record.entityEnd, hash);
-    const figures = model.assess(hash[0], hash[1], record.words, 0, threshold);
+    const figures = model.assess(hash[0], hash[1], record.words, 0, options.threshold);
     counts[figures.verdict]++;
     if (onlyFlagged && figures.verdict !== 'suspicious') return;
     lines.add(record, figures, withReasons ? model.reasons() : []);

@@ -3,6 +3,8 @@ import { dirname } from 'node:path';
 import { Command } from 'commander';
 import type { GroupKind } from '../addresses/groupTable.ts';
 import { counted, grouped, quoted, UsageError } from '../errors.ts';
+import type { Events } from '../events/events.ts';
+import { withoutFuture } from '../events/future.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
@@ -181,10 +183,11 @@ async function trainFiles(options: TrainFiles): Promise<void> {
   const tell = (line: string) => (progress ? progress.line(line) : process.stderr.write(`${line}\n`));
   const checkpoint =
     options.checkpoint && new CheckpointFolder(options.checkpoint.folder, options.checkpoint.minutes, tell);
-  const { events } = await readEventFiles(options.events, { onBadLine });
-  const validation = options.validation
-    ? (await readEventFiles([options.validation], { onBadLine })).events
-    : undefined;
+  const events = await readPastEvents(options.events, onBadLine);
+  const validation = options.validation ? await readPastEvents([options.validation], onBadLine) : undefined;
+  if (options.halfLifeDays !== undefined && events.time.every(Number.isNaN)) {
+    process.stderr.write('warning: --half-life: no event has a time (third column), so nothing fades.\n');
+  }
   let pairs = 0;
   let epochs = 1;
   let interval = 1;
@@ -277,6 +280,18 @@ async function trainFiles(options: TrainFiles): Promise<void> {
   } finally {
     progress?.stop();
   }
+}
+
+/** The events of files; those that lie in the future are left out, and counted. */
+async function readPastEvents(paths: string[], onBadLine: 'error' | 'skip'): Promise<Events> {
+  const read = await readEventFiles(paths, { onBadLine });
+  const { events, ahead } = withoutFuture(read.events, Date.now() / 1000);
+  if (ahead > 0) {
+    process.stderr.write(
+      `left out: ${counted(ahead, 'event')} more than a day ahead of this machine's clock\n`,
+    );
+  }
+  return events;
 }
 
 /** What the later events said, in one line. */

@@ -1,10 +1,12 @@
 /** update, explain and inspect as a user runs them. */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 
 const main = join(import.meta.dirname, 'main.js');
 const folder = mkdtempSync(join(tmpdir(), 'ip-insights-update-'));
@@ -60,9 +62,9 @@ test('update adds later events, counts what it leaves out, and says how far the 
   assert.equal(status, 0, stderr);
   for (const line of [
     'added: 4 events, 3 of them from places new to their account; 1 new account',
-    "left out: 1 event from before the model's last one, which it has already",
+    "left out: 1 event not later than the model's last one, as it may have it already",
     "left out: 1 event more than a day ahead of this machine's clock",
-    'note: 1 event of an address family that the training data lacked: histories know it now, vectors do not',
+    'note: 1 event of an address family that the vectors know nothing of; histories know it now',
     'lag: the vectors know nothing of 4 events (0.2 % of all) and of 1 account. Train anew when that grows.',
   ]) {
     assert.ok(stderr.split('\n').includes(line), `${line}\n${stderr}`);
@@ -91,6 +93,46 @@ test('an update without a later event fails, and the model stays as it was', () 
     readdirSync(folder).filter((name) => name.endsWith('.part')),
     [],
   );
+});
+
+test('the events of an update given twice count once, and its events are never its output', () => {
+  const again = run('update', 'updated.model', 'later.csv', '--out', 'again.model');
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /, got 5 older ones and 1 more than a day ahead of this machine's clock\.$/m);
+  const events = read('later.csv');
+  const onto = run('update', 'login.model', 'later.csv', '--out', 'later.csv');
+  assert.deepEqual(
+    [onto.status, onto.stderr],
+    [2, 'ip-insights: --out: expected another file than the input, got "later.csv" for both.\n'],
+  );
+  assert.deepEqual(read('later.csv'), events);
+});
+
+test('of two updates at once the second says that the model was changed, and writes nothing', async () => {
+  writeFileSync(join(folder, 'shared.model'), read('login.model'));
+  const csv = (user: number, minutes: number) => `user_${user},78.0.0.${user},${END + minutes * 60}\n`;
+  writeFileSync(join(folder, 'first.csv'), csv(1, 1));
+  // Reads its events from a pipe that is open until the other update has ended.
+  const slow = spawn(process.execPath, [main, 'update', 'shared.model', '-'], { cwd: folder });
+  let said = '';
+  slow.stderr.on('data', (text) => {
+    said += text;
+  });
+  slow.stdin.write(csv(2, 2));
+  const opened = () => readdirSync(folder).some((name) => name.startsWith('shared.model'));
+  while (!opened() || said.includes('note')) await delay(20);
+  await delay(1500);
+  const quick = run('update', 'shared.model', 'first.csv');
+  assert.equal(quick.status, 0, quick.stderr);
+  const model = read('shared.model');
+  slow.stdin.end();
+  const [status] = await once(slow, 'close');
+  assert.equal(status, 1, said);
+  assert.match(
+    said,
+    /^ip-insights: shared\.model: was changed while this update ran, so nothing was written\. Run it again, one update at a time\.$/m,
+  );
+  assert.deepEqual(read('shared.model'), model);
 });
 
 test('explain: the terms sum to the anomaly, the shares of the ladder to 1, and the drawing shows them', () => {

@@ -1,10 +1,11 @@
+import { statSync } from 'node:fs';
 import { Command } from 'commander';
-import { counted, grouped } from '../errors.ts';
+import { counted, grouped, InputError } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { loadModel, saveModel } from '../index.ts';
 import type { Model } from '../model/model.ts';
 import { type UpdateSummary, updateModel } from '../model/updateModel.ts';
-import { onBadLineOption } from './options.ts';
+import { onBadLineOption, requireDifferentFiles } from './options.ts';
 import { tellOfPlainKernels } from './progress.ts';
 import { readEventFiles } from './readInput.ts';
 
@@ -24,13 +25,21 @@ export function updateCommand(): Command {
     .action(async (path: string, files: string[], flags: UpdateFlags) => {
       const onBadLine = onBadLineOption(flags.onBadLine);
       const out = flags.out ?? path;
+      requireDifferentFiles(files, [['--out', out]]);
       tellOfPlainKernels();
       // A place that cannot be written is said before the work.
       new AtomicFile(out).abandon();
       const started = performance.now();
+      const before = stateOf(path);
       const model = loadModel(path);
       const { events } = await readEventFiles(files, { onBadLine });
       const { model: changed, summary } = updateModel(model, events, Date.now() / 1000);
+      // Two updates at once would lose what the first one added.
+      if (out === path && stateOf(path) !== before) {
+        throw new InputError(
+          `${path}: was changed while this update ran, so nothing was written. Run it again, one update at a time.`,
+        );
+      }
       const sizeBytes = saveModel(changed, out);
       const seconds = (performance.now() - started) / 1000;
       for (const line of summaryLines(changed, summary)) process.stderr.write(`${line}\n`);
@@ -38,18 +47,31 @@ export function updateCommand(): Command {
     });
 }
 
+/** Changes whenever a file is replaced. */
+function stateOf(path: string): string {
+  const state = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return state ? `${state.ino} ${state.mtimeNs} ${state.size}` : 'none';
+}
+
 function summaryLines({ card, seen }: Model, summary: UpdateSummary): string[] {
-  const { added, newPlaces, newAccounts, older, ahead, unknownFamily } = summary;
+  const { added, newPlaces, untimed, newAccounts, older, ahead, unknownFamily } = summary;
   const lines = [
     `added: ${counted(added, 'event')}, ${grouped(newPlaces)} of them from ${newPlaces === 1 ? 'a place new to its account' : 'places new to their account'}; ${counted(newAccounts, 'new account')}`,
   ];
   if (older > 0)
-    lines.push(`left out: ${counted(older, 'event')} from before the model's last one, which it has already`);
+    lines.push(
+      `left out: ${counted(older, 'event')} not later than the model's last one, as it may have ${older === 1 ? 'it' : 'them'} already`,
+    );
   if (ahead > 0)
     lines.push(`left out: ${counted(ahead, 'event')} more than a day ahead of this machine's clock`);
   if (unknownFamily > 0) {
     lines.push(
-      `note: ${counted(unknownFamily, 'event')} of an address family that the training data lacked: histories know it now, vectors do not`,
+      `note: ${counted(unknownFamily, 'event')} of an address family that the vectors know nothing of; histories know it now`,
+    );
+  }
+  if (untimed > 0) {
+    lines.push(
+      `note: ${counted(untimed, 'event')} without a time: given once more, ${untimed === 1 ? 'it' : 'they'} would be added once more`,
     );
   }
   const { eventsAdded, events } = card.data;

@@ -1,7 +1,7 @@
 import { closeSync, createReadStream, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip, constants as zlib } from 'node:zlib';
-import { InputError } from '../errors.ts';
+import { InputError, quoted } from '../errors.ts';
 
 /** How messages call the input named `path`. */
 export function inputName(path: string): string {
@@ -18,6 +18,8 @@ export function readFailure(path: string, error: unknown): Error {
       return new InputError(
         `${name}: there is no such file. Check the name, or the folder that the command runs in.`,
       );
+    case 'ENAMETOOLONG':
+      return new InputError(`${quoted(name)}: a file name of ${name.length} characters is too long.`);
     case 'EACCES':
     case 'EPERM':
       return new InputError(

@@ -1,5 +1,8 @@
 import type { PlaceColumns } from './accountPlaces.ts';
 
+/** Below, a place would count nothing at all, and an account of such places would have no shares. */
+const LEAST_WEIGHT_LOG2 = -256;
+
 /**
  * How much a place of the past still counts: 1 without a half-life; else half for each half-life between its last day and
  * the reference day. A place without a known day counts as one of the reference day.
@@ -16,7 +19,7 @@ export class Decay {
     this.referenceDay = referenceDay;
     if (halfLifeDays === undefined) return;
     this.#weights = Float64Array.from({ length: referenceDay + 1 }, (_, day) =>
-      day === 0 ? 1 : 2 ** ((day - referenceDay) / halfLifeDays),
+      day === 0 ? 1 : 2 ** Math.max(LEAST_WEIGHT_LOG2, (day - referenceDay) / halfLifeDays),
     );
   }
 

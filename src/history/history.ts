@@ -106,7 +106,7 @@ export class History {
       view.counted[RUNGS + g] = this.groups[g].countedWeightOf(entity, group);
       view.shares[RUNGS + g] = shares[group];
       view.weights[RUNGS + g] = weights[group];
-      // As for prefixes: of the whole space, each family counting half.
+      // Of the space in the table's ranges, each family counting half.
       view.space[RUNGS + g] = table.shares[group];
     }
   }

@@ -94,6 +94,18 @@ class Others {
 }
 const others = new Others();
 
+/** The mean over the other accounts of their share in a rung's network. */
+export function shareOfOthers(view: LadderView, everybody: Everybody, rung: number): number {
+  others.begin(view, everybody);
+  return others.share(view, rung);
+}
+
+/**
+ * How often an account that changes its place goes somewhere that nothing narrower than the family connects with its
+ * past: λ of anywhere, of where everybody goes, and of the family's own rung.
+ */
+export const elsewhereOf = (lambda: Float64Array): number => lambda[0] + lambda[1] + lambda[2];
+
 /** Below what rounding leaves of a difference of equal numbers there is nothing. */
 const withoutRounding = (share: number) => (share < 1e-12 ? 0 : share);
 

@@ -72,7 +72,7 @@ export function thresholdOf({ events, anomalies, atLeast }: Tail, maxShare: numb
 }
 
 /** A row of fewer honest events says too little about one event in a hundred. */
-const LEAST_EVENTS = 200;
+export const LEAST_EVENTS = 200;
 
 /** What honest events later than the training look like. */
 export class Calibration {

@@ -1,4 +1,6 @@
+import type { PlaceColumns } from '../history/accountPlaces.ts';
 import { AccountWeights } from '../history/accountWeights.ts';
+import { Decay } from '../history/decay.ts';
 import { History } from '../history/history.ts';
 import { expertCount } from '../history/mixture.ts';
 import { Model } from './model.ts';
@@ -6,7 +8,8 @@ import { SeenEntities } from './seenEntities.ts';
 
 /**
  * The same model with what it observed in its columns, as a file has them: entities in the order of their hashes, no
- * account set aside. Its background is counted anew, so that from here on observed events are part of what is common.
+ * account set aside. Its background is counted anew, so that from here on observed events are part of what is common, and
+ * with a half-life all fade up to the day of the last one.
  * A model that observed nothing is returned as it is.
  */
 export function compacted(model: Model): Model {
@@ -19,16 +22,19 @@ export function compacted(model: Model): Model {
     hashes.set(seen.hashOf(order[i]), i * 2);
     numberOf[order[i]] = i;
   }
+  const places = history.places.compacted(order);
+  const { halfLifeDays } = history.decay;
+  const referenceDay = Math.max(history.decay.referenceDay, lastDayOf(places.ipv4), lastDayOf(places.ipv6));
   const untrained = Uint32Array.from(order.keys()).filter((i) => !seen.hasVector(order[i]));
   return new Model({
-    card,
+    card: { ...card, mixture: { ...card.mixture, referenceDay } },
     weights,
     calibration,
     seen: new SeenEntities(hashes, untrained),
     history: new History(
-      history.places.compacted(order),
+      places,
       history.groups.map(({ table }) => table),
-      history.decay,
+      new Decay(halfLifeDays, referenceDay),
     ),
     mixture: {
       ...mixture,
@@ -36,6 +42,8 @@ export function compacted(model: Model): Model {
     },
   });
 }
+
+const lastDayOf = ({ day }: PlaceColumns) => day.reduce((last, one) => Math.max(last, one), 0);
 
 function renumbered(accounts: AccountWeights, numberOf: Uint32Array, experts: number): AccountWeights {
   const rows = Array.from(accounts.entities, (entity, row) => ({ entity: numberOf[entity], row })).sort(

@@ -1,4 +1,5 @@
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
+import { shareOfOthers } from '../history/mixture.ts';
 import { networkAround, PLACE_RUNG, RUNGS, rungsOf } from '../history/rungs.ts';
 import type { Assessment, Model } from './model.ts';
 import type { Reason } from './reasons.ts';
@@ -10,7 +11,7 @@ export interface LadderStep {
   /** the account's places in it, and what share of its places they are; null where that means nothing */
   ownPlaces: number | null;
   ownShare: number | null;
-  /** how probable the network is in general: the mean over accounts of their share in it */
+  /** how probable the network is in general: the mean over the other accounts of their share in it */
   background: number | null;
   /** likelihood ratio of the account's own behaviour to an attacker's, if it came by this rung */
   ratio: number;
@@ -54,7 +55,7 @@ export function explain(
     network,
     ownPlaces: rung === null ? null : view.own[rung],
     ownShare: rung === null || isStranger ? null : view.own[rung] / view.total,
-    background: rung === null ? null : view.shares[rung],
+    background: rung === null ? null : shareOfOthers(view, history.population, rung),
     ratio,
     weight,
     share: (weight * ratio) / L,
@@ -80,7 +81,7 @@ export function explain(
     ...assessed,
     entity,
     address: formatAddress(words),
-    threshold: model.card.threshold?.anomaly ?? null,
+    threshold: model.thresholdFor(number) ?? null,
     steps,
     logRatio,
     terms: {

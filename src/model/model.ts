@@ -1,7 +1,14 @@
-import { type AddressWords, explainBadAddress, formatAddress, parseAddress } from '../addresses/address.ts';
+import {
+  type AddressWords,
+  explainBadAddress,
+  formatAddress,
+  isIpv4,
+  parseAddress,
+} from '../addresses/address.ts';
 import { InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
+import { latestTime } from '../events/future.ts';
 import type { History } from '../history/history.ts';
 import type { MixtureWeights } from '../history/mixture.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
@@ -12,6 +19,7 @@ import type { ModelCard } from './modelCard.ts';
 import { NeuralScorer } from './neuralScorer.ts';
 import { hasNoBasis, type Reason, reasonsFor } from './reasons.ts';
 import type { SeenEntities } from './seenEntities.ts';
+import { newcomerThreshold } from './threshold.ts';
 
 export type Verdict = 'ok' | 'suspicious' | 'unknown';
 
@@ -58,6 +66,8 @@ export class Model {
   readonly calibration: Calibration;
   readonly neural: NeuralScorer;
   readonly scorer: MixtureScorer;
+  /** the threshold for accounts without a history */
+  readonly #newcomers: number;
 
   /** @param kernelMemory where the tables lie, for the WebAssembly kernels; without, the plain ones serve */
   constructor(parts: ModelParts, kernelMemory?: KernelMemory) {
@@ -69,6 +79,7 @@ export class Model {
     this.calibration = parts.calibration;
     this.neural = new NeuralScorer(parts.weights, parts.card.hyperparameters.numEntityVectors, kernelMemory);
     this.scorer = new MixtureScorer(parts.history, parts.mixture, parts.card.mixture.stacking);
+    this.#newcomers = parts.card.threshold ? newcomerThreshold(parts.calibration, parts.card.threshold) : 0;
   }
 
   /**
@@ -77,7 +88,7 @@ export class Model {
    * @param threshold flag at this anomaly and above; default: the model's own
    * @throws InputError where the entity is empty or the address is none
    */
-  score(entity: string, address: string, threshold = this.card.threshold?.anomaly): Score {
+  score(entity: string, address: string, threshold?: number): Score {
     const words = checkedWords(entity, address);
     const hash = hashEntity(entity);
     const figures = this.assess(hash[0], hash[1], words, 0, threshold);
@@ -93,9 +104,10 @@ export class Model {
     hashHigh: number,
     words: AddressWords,
     index = 0,
-    threshold = this.card.threshold?.anomaly,
+    givenThreshold?: number,
   ): Assessment {
     const entity = this.seen.find(hashLow, hashHigh);
+    const threshold = givenThreshold ?? this.thresholdFor(entity);
     const dotProduct = this.neural.dotProduct(hashLow, hashHigh, words, index);
     const ownDotProduct = this.seen.hasVector(entity) ? dotProduct : 0;
     const anomaly = this.scorer.anomaly(entity, ownDotProduct, words, index);
@@ -108,6 +120,17 @@ export class Model {
       pValue,
       verdict: isUnknown ? 'unknown' : anomaly >= threshold ? 'suspicious' : 'ok',
     };
+  }
+
+  /**
+   * From which anomaly on an event is suspicious by the model's own rule; undefined: too few honest events were known.
+   * What is usual for accounts with a history says nothing of those without: they go by later honest events of accounts that
+   * were new, and where those were too few, by the anomaly at which an attacker is as likely, if that is higher.
+   * @param entity its number, −1 for a stranger
+   */
+  thresholdFor(entity: number): number | undefined {
+    const threshold = this.card.threshold?.anomaly;
+    return threshold === undefined || this.history.eventsOf(entity) > 0 ? threshold : this.#newcomers;
   }
 
   #last = { entity: -1, dotProduct: 0, words: new Uint32Array(4) as AddressWords, index: 0 };
@@ -146,12 +169,30 @@ export class Model {
    * Learns one event of an account at once: its history grows; the background that all accounts are compared with stays as
    * it is, so that no other account's score changes.
    * @param time seconds since 1970 UTC; undefined where unknown
-   * @throws InputError where the entity is empty or the address is none
+   * @throws InputError where the entity is empty, the address is none, or the time is none or more than a day ahead
    */
-  observe(entity: string, address: string, time = Number.NaN): void {
+  observe(entity: string, address: string, time?: number): void {
     const words = checkedWords(entity, address, 'observe');
+    const isTime = typeof time === 'number' && time >= 0 && time <= latestTime(Date.now() / 1000);
+    if (time !== undefined && !isTime) {
+      throw new InputError(
+        `observe: expected seconds since 1970, at most a day ahead of this machine's clock, got ${String(time)}.`,
+      );
+    }
     const hash = hashEntity(entity);
-    this.history.observe(this.seen.add(hash[0], hash[1]), words, 0, time);
+    this.add(hash[0], hash[1], words, 0, time ?? Number.NaN);
+  }
+
+  /** The same for an entity by its hash, with nothing checked. @param time NaN where unknown */
+  add(hashLow: number, hashHigh: number, words: AddressWords, index: number, time: number): void {
+    this.history.observe(this.seen.add(hashLow, hashHigh), words, index, time);
+    const { data } = this.card;
+    data.events++;
+    data.eventsAdded++;
+    if (isIpv4(words, index)) data.ipv4Events++;
+    else data.ipv6Events++;
+    data.entities = this.seen.count;
+    if (!Number.isNaN(time)) data.lastTime = Math.max(data.lastTime ?? time, time);
   }
 }
 

@@ -2,7 +2,7 @@ import { type AddressWords, formatAddress } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import { specialBlockOf } from '../addresses/specialPurpose.ts';
 import { counted, grouped } from '../errors.ts';
-import { bucketOf } from '../history/mixture.ts';
+import { bucketOf, elsewhereOf, shareOfOthers } from '../history/mixture.ts';
 import { networkAround, PLACE_RUNG, RUNGS, rungsOf } from '../history/rungs.ts';
 import type { Model } from './model.ts';
 
@@ -126,21 +126,25 @@ export function reasonsFor(
         `${counted(sharers, 'account')} have used ${network(PLACE_RUNG)}: an office, a carrier or a VPN, which tells little about one of them.`,
       );
     }
-    const share = view.shares[NETWORK_RUNG];
-    const accounts = history.population.accounts;
+    const share = shareOfOthers(view, history.population, NETWORK_RUNG);
+    const accounts = history.population.accounts - (view.countedTotal > 0 ? 1 : 0);
+    const whose = view.countedTotal > 0 ? counted(accounts, 'other account') : counted(accounts, 'account');
     if (share * accounts >= COMMON_ACCOUNTS) {
       add(
         'network_common',
-        `${network(NETWORK_RUNG)} is used by others: ${percentText(share)} of what ${counted(accounts, 'account')} use.`,
+        `${network(NETWORK_RUNG)} is used by others: ${percentText(share)} of what ${whose} use.`,
       );
-    } else if (view.shares[0] > 0) {
-      const few = share > 0 ? 'Few accounts have used' : 'No account has used';
-      add('network_rare', `${few} ${network(NETWORK_RUNG)} before.`);
+    } else if (view.shares[0] > 0 && sharers < SHARED_BY) {
+      const text =
+        share > 0
+          ? `${network(NETWORK_RUNG)} is hardly used by others: ${percentText(share)} of what ${whose} use.`
+          : `No other account has used ${network(NETWORK_RUNG)} before.`;
+      add('network_rare', text);
     }
   }
 
   function addHabit(): void {
-    const elsewhere = scorer.lambda[0] + scorer.lambda[1];
+    const elsewhere = elsewhereOf(scorer.lambda);
     const usual = bucketOf(view.places);
     const isOwn = scorer.lambda !== model.mixture.buckets[usual];
     const whose = isOwn ? 'This account signs in' : 'Accounts with as much history sign in';

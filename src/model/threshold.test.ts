@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { InputError } from '../errors.ts';
 import { Calibration } from './calibration.ts';
-import { chooseThreshold } from './threshold.ts';
+import { chooseThreshold, newcomerThreshold } from './threshold.ts';
 
 /** Honest events of anomalies 0, 1, …, count − 1, of accounts with 5 events each. */
 const calibrationOf = (count: number) =>
@@ -62,4 +62,18 @@ test('alerts a day need times', () => {
       'train: --max-alerts-per-day: expected events with times (third column) over an hour or more. Use --max-fpr instead.',
     ),
   );
+});
+
+test('accounts without a history have a threshold by their own later events, or by the odds', () => {
+  const calibration = (newcomers: number) =>
+    Calibration.of(
+      Float64Array.from({ length: 1000 + newcomers }, (_, i) => (i < 1000 ? i - 2000 : i - 1000)),
+      Array.from({ length: 1000 + newcomers }, (_, i) => (i < 1000 ? 5 : 0)),
+    );
+  const threshold = chooseThreshold(calibration(400), { maxFalsePositiveRate: 0.02 }, null)!;
+  assert.equal(threshold.anomaly, -1020);
+  // 2 % of 400 are 8.
+  assert.equal(newcomerThreshold(calibration(400), threshold), 392);
+  assert.equal(newcomerThreshold(calibration(199), threshold), 0);
+  assert.equal(newcomerThreshold(calibration(199), { ...threshold, anomaly: 3 }), 3);
 });

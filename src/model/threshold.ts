@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { type Calibration, thresholdOf } from './calibration.ts';
+import { type Calibration, calibrationRow, LEAST_EVENTS, thresholdOf } from './calibration.ts';
 import type { ModelThreshold } from './modelCard.ts';
 
 /** How the model's own threshold is chosen: by one of the two. */
@@ -41,4 +41,17 @@ export function chooseThreshold(
     limit: byAlerts ? maxAlertsPerDay : maxFalsePositiveRate,
     falsePositiveRate: all.atLeast[m] / all.events,
   };
+}
+
+/**
+ * The same for accounts without a history: as many of them flagged as of the others, by honest later events of accounts that
+ * were new then. Where those were too few, 0, at which an attacker is as likely, or the model's threshold if that is higher.
+ */
+export function newcomerThreshold({ rows }: Calibration, threshold: ModelThreshold): number {
+  const newcomers = rows[calibrationRow(0)];
+  if (newcomers.events >= LEAST_EVENTS) {
+    const anomaly = thresholdOf(newcomers, threshold.falsePositiveRate);
+    if (!Number.isNaN(anomaly)) return anomaly;
+  }
+  return Math.max(0, threshold.anomaly);
 }

@@ -82,7 +82,7 @@ test("an account's weights learn each new place once, beside 20 that stand for t
   }
 });
 
-test('events of before the last one and of the future are left out; those without a time and of the last second are not', async () => {
+test('events not later than the last one and those of the future are left out and counted; those without a time are not', async () => {
   const before = await train();
   const last = before.card.data.lastTime!;
   const { model, summary } = update(before, [
@@ -94,10 +94,11 @@ test('events of before the last one and of the future are left out; those withou
     { entity: 'newcomer', address: '2001:db8::1', time: last + 1 },
   ]);
   assert.deepEqual(summary, {
-    added: 4,
-    newPlaces: 4,
+    added: 3,
+    newPlaces: 3,
+    untimed: 1,
     newAccounts: 1,
-    older: 1,
+    older: 2,
     ahead: 1,
     unknownFamily: 1,
   });
@@ -105,14 +106,87 @@ test('events of before the last one and of the future are left out; those withou
   assert.deepEqual(
     { events, ipv4Events, ipv6Events, entities, eventsAdded, lastTime },
     {
-      events: 1004,
-      ipv4Events: 1003,
+      events: 1003,
+      ipv4Events: 1002,
       ipv6Events: 1,
       entities: 21,
-      eventsAdded: 4,
+      eventsAdded: 3,
       lastTime: NOW + DAY,
     },
   );
+});
+
+test('what is observed is in the card, and no update adds it again', async () => {
+  const model = await train();
+  const { time } = later('user_1', '77.0.0.1');
+  model.observe('user_1', '77.0.0.1', time);
+  model.observe('newcomer', '2001:db8::1', time);
+  const { events, ipv6Events, entities, eventsAdded, lastTime } = model.card.data;
+  assert.deepEqual([events, ipv6Events, entities, eventsAdded, lastTime], [1002, 1, 21, 2, time]);
+  assert.throws(
+    () => update(model, [later('user_1', '77.0.0.1')]),
+    /^InputError: update: expected events later than the model's last one \(2018-11-15T00:01:00\.000Z\), got 1 older one and 0 more/,
+  );
+});
+
+test('observe takes seconds since 1970 that are not in the future, or no time', async () => {
+  const model = await train();
+  for (const time of [Date.now(), -1, Number.NaN, Number.POSITIVE_INFINITY, Date.now() / 1000 + 2 * DAY]) {
+    assert.throws(
+      () => model.observe('user_1', '77.0.0.1', time),
+      new RegExp(
+        `^InputError: observe: expected seconds since 1970, at most a day ahead of this machine's clock, got ${time}\\.$`,
+      ),
+    );
+  }
+  assert.throws(() => model.observe('user_1', '77.0.0.1', new Date() as never), /observe: expected seconds/);
+  assert.throws(() => model.observe('user_1', '77.0.0.1', null as never), /observe: expected seconds/);
+  assert.equal(model.card.data.events, 1000);
+  model.observe('user_1', '77.0.0.1');
+  assert.equal(model.card.data.events, 1001);
+});
+
+test('with a half-life an update fades what is old, as a training on all events does', async () => {
+  const halfLifeDays = 5;
+  const options = {
+    hyperparameters: { vectorDim: 4, epochs: 1, miniBatchSize: 100 },
+    threads: 1,
+    halfLifeDays,
+  };
+  const list = events();
+  const moved = Array.from({ length: 30 }, (_, i) => ({
+    entity: 'user_1',
+    address: `88.0.0.${i}`,
+    time: START + (40 + i / 30) * DAY,
+  }));
+  const { model } = update(await trainModel(collectEvents(list), options), moved);
+  const whole = await trainModel(collectEvents([...list, ...moved]), options);
+  assert.equal(model.card.mixture.referenceDay, whole.card.mixture.referenceDay);
+  for (const of of [model, whole]) {
+    of.score('user_1', '9.1.0.1');
+    const { own, total } = of.scorer.view;
+    // 30 days and more are six half-lives and more: 2^-6 of 50 places beside 30 new ones.
+    assert.ok(own[1] / total < 0.03 && own[1] > 0, `${own[1]} of ${total}`);
+  }
+  const [updated, trained] = [model, whole].map(({ scorer }) => [...scorer.view.own, ...scorer.view.shares]);
+  assert.deepEqual(updated, trained);
+});
+
+test('an account that has faded to next to nothing keeps its shares', async () => {
+  const old = Array.from({ length: 100 }, (_, i) => ({
+    entity: `old_${i % 2}`,
+    address: `9.1.0.${i}`,
+    time: START - 5000 * DAY + i,
+  }));
+  const model = await trainModel(collectEvents([...old, ...events()]), {
+    hyperparameters: { vectorDim: 4, epochs: 1, miniBatchSize: 100 },
+    threads: 1,
+    halfLifeDays: 0.1,
+  });
+  assert.ok(written(model).length > 0);
+  model.score('old_0', '9.1.0.1');
+  const { own, total } = model.scorer.view;
+  assert.ok(total > 0 && own[1] === total);
 });
 
 test('vectors in 8 bits stay so, and two updates give the same file as the same two again', async () => {

@@ -1,8 +1,7 @@
-import { isIpv4 } from '../addresses/address.ts';
 import { counted, grouped, InputError } from '../errors.ts';
 import { distinctPairs } from '../events/distinctPairs.ts';
 import { type Events, selectEvents } from '../events/events.ts';
-import { SECONDS_PER_DAY } from '../events/time.ts';
+import { withoutFuture } from '../events/future.ts';
 import { AccountWeights } from '../history/accountWeights.ts';
 import { fitWeights, type Likelihoods, rowsByAccount } from '../history/expectation.ts';
 import { expertCount, experts, weightsOf } from '../history/mixture.ts';
@@ -16,9 +15,11 @@ export interface UpdateSummary {
   added: number;
   /** of them, from places new to their account */
   newPlaces: number;
+  /** of them, without a time, so that nobody can tell whether the model has them already */
+  untimed: number;
   /** accounts that the model had not seen */
   newAccounts: number;
-  /** events left out: from before the model's last one */
+  /** events left out: not later than the model's last one */
   older: number;
   /** events left out: more than a day ahead of now */
   ahead: number;
@@ -31,7 +32,8 @@ const EARLIER_PLACES = 20;
 
 /**
  * The model with later events in its histories, its background and the weights of its accounts. Vectors, calibration and
- * threshold stay as they are.
+ * threshold stay as they are. Events not later than the model's last one are left out and counted, so that the same events
+ * given twice count once.
  * @param now seconds since 1970: events more than a day ahead of it are left out and counted, as clocks that are wrong
  *   would make all later events old ones
  * @throws InputError where no event is left
@@ -42,61 +44,45 @@ export function updateModel(
   now: number,
 ): { model: Model; summary: UpdateSummary } {
   const { seen, history, card } = model;
-  const summary: UpdateSummary = {
-    added: 0,
-    newPlaces: 0,
-    newAccounts: 0,
-    older: 0,
-    ahead: 0,
-    unknownFamily: 0,
-  };
-  let ipv4Events = 0;
-  const lastTime = card.data.lastTime ?? Number.NEGATIVE_INFINITY;
-  const kept: number[] = [];
-  for (let i = 0; i < events.count; i++) {
-    // Comparisons with NaN, the missing time, are false.
-    if (events.time[i] < lastTime) summary.older++;
-    else if (events.time[i] > now + SECONDS_PER_DAY) summary.ahead++;
-    else kept.push(i);
-  }
-  if (kept.length === 0) {
+  const lastTime = card.data.lastTime;
+  const { events: past, ahead } = withoutFuture(events, now);
+  // Comparisons with NaN, the missing time, are false.
+  const isOld = (i: number) => past.time[i] <= (lastTime ?? Number.NEGATIVE_INFINITY);
+  const later = selectEvents(
+    past,
+    Uint32Array.from(past.time.keys()).filter((i) => !isOld(i)),
+  );
+  const older = past.count - later.count;
+  if (later.count === 0) {
     throw new InputError(
-      `update: expected events later than the model's last one${card.data.lastTime === null ? '' : ` (${new Date(card.data.lastTime * 1000).toISOString()})`}, got ${counted(summary.older, 'older one')} and ${grouped(summary.ahead)} more than a day ahead of this machine's clock.`,
+      `update: expected events later than the model's last one${lastTime === null ? '' : ` (${new Date(lastTime * 1000).toISOString()})`}, got ${counted(older, 'older one')} and ${grouped(ahead)} more than a day ahead of this machine's clock.`,
     );
   }
-  const later = selectEvents(events, kept);
   const accounts = laterWeights(model, later);
   const known = seen.count;
-  let last = card.data.lastTime;
+  let newPlaces = 0;
+  let unknownFamily = 0;
   for (let i = 0; i < later.count; i++) {
     const [low, high] = later.entities.hashOf(later.entity[i]);
-    const entity = seen.add(low, high);
-    if (!history.hasPlace(entity, later.addresses, i)) summary.newPlaces++;
-    if (model.neural.isUnknownFamily(later.addresses, i)) summary.unknownFamily++;
-    history.observe(entity, later.addresses, i, later.time[i]);
-    if (!Number.isNaN(later.time[i])) last = Math.max(last ?? later.time[i], later.time[i]);
-    if (isIpv4(later.addresses, i)) ipv4Events++;
+    const entity = seen.find(low, high);
+    if (entity < 0 || !history.hasPlace(entity, later.addresses, i)) newPlaces++;
+    if (model.neural.isUnknownFamily(later.addresses, i)) unknownFamily++;
+    model.add(low, high, later.addresses, i, later.time[i]);
   }
-  summary.added = later.count;
-  summary.newAccounts = seen.count - known;
-  const data = {
-    ...card.data,
-    events: card.data.events + summary.added,
-    ipv4Events: card.data.ipv4Events + ipv4Events,
-    ipv6Events: card.data.ipv6Events + summary.added - ipv4Events,
-    eventsAdded: card.data.eventsAdded + summary.added,
-    entities: seen.count,
-    lastTime: last,
-  };
   const changed = new Model({
-    card: { ...card, data },
+    card,
     weights: model.weights,
     seen,
     history,
     mixture: { ...model.mixture, accounts },
     calibration: model.calibration,
   });
-  return { model: compacted(changed), summary };
+  const untimed = later.time.filter(Number.isNaN).length;
+  const newAccounts = seen.count - known;
+  return {
+    model: compacted(changed),
+    summary: { added: later.count, newPlaces, untimed, newAccounts, older, ahead, unknownFamily },
+  };
 }
 
 /** The weights of all accounts, those with new places fitted to them, each once, by the history as it was before. */
