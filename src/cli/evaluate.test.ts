@@ -93,6 +93,8 @@ test('report and figures are written, a table and one plain sentence stand on st
     ranges: 'ranges.csv',
     truth: 'truth.jsonl',
     ranges_sha256: identity.sha256,
+    country: null,
+    attack_lists: null,
   });
   assert.equal(metrics.chosen.rule, 'false_positive_rate');
   assert.equal(metrics.chosen.limit, 0.02);

@@ -225,6 +225,8 @@ function namesOf(model: string, flags: EvaluateFlags): Partial<InputNames> {
     test: named(flags.test),
     labelled: named(flags.labelled),
     truth: named(flags.truth),
+    country: flags.country?.map(inputName).join(', ') ?? null,
+    attack_lists: flags.attackList?.map(inputName).join(', ') ?? null,
   };
 }
 

@@ -120,7 +120,10 @@ export function evaluateModel(
     const cold = coldEvents(data.test!, isKnown, sampleSize, seed);
     if (cold) {
       for (const contest of drawnContests(model, cold, data, seed, [])) {
-        comparisons.push(compared({ ...contest, honestKind: 'new_account' }));
+        comparisons.push({
+          ...compared({ ...contest, honestKind: 'new_account' }),
+          honestTitle: 'accounts not in training',
+        });
       }
     }
   }
@@ -214,6 +217,8 @@ function completeNames(data: EvaluationData, given: Partial<InputNames> = {}): I
     labelled: data.labelled ? 'the labelled events' : null,
     ranges: data.ranges?.identity.name ?? null,
     truth: data.truth ? 'the truth' : null,
+    country: data.countries ? 'the countries' : null,
+    attack_lists: data.lists?.map(({ name }) => name).join(', ') || null,
     ...given,
   };
 }

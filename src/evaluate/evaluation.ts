@@ -46,6 +46,8 @@ export interface InputNames {
   labelled: string | null;
   ranges: string | null;
   truth: string | null;
+  country: string | null;
+  attack_lists: string | null;
 }
 
 /** Rates that are looked at, of honest events flagged and of attacks caught. */

@@ -184,6 +184,8 @@ function inputs({ names, ranges, test, labelled, traffic }: Evaluation): Html {
     ],
     ['ranges', ranges && `${ranges.name} (${amount(ranges.count)} ranges)`],
     ['truth', names.truth],
+    ['countries', names.country],
+    ['attack lists', names.attack_lists],
   ];
   return html`<dl class="card">${rows
     .filter((row): row is [string, string] => row[1] !== null)
