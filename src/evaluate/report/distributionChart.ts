@@ -43,7 +43,7 @@ export function distributionChart(
     {
       ...size,
       description: 'Distributions of the anomaly of honest events and of attacks, with the threshold',
-      x: { scale: x, ticks, title: 'anomaly = −dot product (left: expected, right: strange)' },
+      x: { scale: x, ticks, title: 'anomaly in nats (left: expected, right: strange)' },
       y: { scale: y, ticks: yTicks, title: 'share of events in a bin' },
     },
     [
