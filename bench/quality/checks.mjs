@@ -205,16 +205,16 @@ function compared(own, other, { by, metric }, comparison) {
 
 const title = (attacker, honestKind) => (honestKind === null ? attacker : `${attacker}, ${honestKind}`);
 
-/** `.99` */
-export const shortly = (rate) => String(rate).replace(/^0\./, '.');
+/** `.99`, `−.003` */
+export const shortly = (number) =>
+  String(number)
+    .replace(/^(-?)0\./, '$1.')
+    .replace('-', '−');
 
 const SIGNS = { 'at most': '≤', 'at least': '≥', above: '>' };
 
 /** `≥ −.003`; in the name, since figures recorded for one limit mean nothing for another. */
-const limitText = ({ direction, limit }) =>
-  `${SIGNS[direction]} ${String(limit)
-    .replace(/^(-?)0\./, '$1.')
-    .replace('-', '−')}`;
+const limitText = ({ direction, limit }) => `${SIGNS[direction]} ${shortly(limit)}`;
 
 function metricName(metric, at) {
   if (metric === 'auc') return 'AUC';

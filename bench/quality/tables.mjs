@@ -1,5 +1,5 @@
 // Figures and checks as markdown: rows good for RESULTS.md.
-import { fails, figureOf, lawOf, STATUSES } from './checks.mjs';
+import { fails, figureOf, lawOf, STATUSES, shortly } from './checks.mjs';
 
 const DETECTORS = ['mixture', 'history', 'neural', 'oracle'];
 
@@ -80,7 +80,7 @@ const isOfSubset = ({ kind, honestKind }) => kind === 'law' && honestKind !== nu
 function aimText({ aim, value, status }) {
   if (aim === undefined || status !== 'reached') return '';
   const isMet = aim < 0 ? value >= aim : value <= aim;
-  return isMet ? `, its aim ${signed(aim)} too` : `, its aim ${signed(aim)} not`;
+  return isMet ? `, its aim ${shortly(aim)} too` : `, its aim ${shortly(aim)} not`;
 }
 
 /** How many checks of each scenario have each status, and what that means. */
@@ -109,17 +109,13 @@ function table(head, rows) {
 
 function valueText({ metric, by }, value) {
   if (value === undefined) return '–';
-  if (by === 'difference') return `${value > 0 ? '+' : ''}${signed(value.toFixed(4))}`;
+  if (by === 'difference') return `${value > 0 ? '+' : ''}${shortly(value.toFixed(4))}`;
   if (by === 'ratio') return `${value.toFixed(3)} ×`;
   if (metric === 'auc') return area(value);
   return `${percent(value)} %`;
 }
 
-const signed = (number) =>
-  String(number)
-    .replace(/^(-?)0\./, '$1.')
-    .replace('-', '−');
-const area = (value) => (value === undefined ? '–' : signed(value.toFixed(4)));
+const area = (value) => (value === undefined ? '–' : shortly(value.toFixed(4)));
 /** `3.21`; two digits where there is less than one percent. */
 const percent = (value) =>
   value === undefined ? '–' : (100 * value).toFixed(value >= 0.1 ? 1 : value >= 0.001 ? 2 : 3);

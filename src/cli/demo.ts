@@ -7,7 +7,7 @@ import { styleText } from 'node:util';
 import { Command } from 'commander';
 import { formatAddress } from '../addresses/address.ts';
 import type { RangeTable } from '../addresses/ranges.ts';
-import { counted, InputError } from '../errors.ts';
+import { counted, grouped, InputError } from '../errors.ts';
 import { writeFailure, writeFileAtomic } from '../files/atomicFile.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import { integerOption } from './options.ts';
@@ -116,7 +116,7 @@ async function demo(flags: DemoFlags): Promise<void> {
     [
       '',
       styleText('bold', `Done in ${seconds.toFixed(0)} s.`),
-      `Of ${counted(incoming.attacks.size, 'hidden attack')}, ${found.attacks} were flagged. Of ${counted(incoming.honest, 'honest login')}, ${found.honest.toLocaleString('en-US')} were flagged too (${percent(found.honest / incoming.honest)}):`,
+      `Of ${counted(incoming.attacks.size, 'hidden attack')}, ${found.attacks} were flagged. Of ${counted(incoming.honest, 'honest login')}, ${grouped(found.honest)} were flagged too (${percent(found.honest / incoming.honest)}):`,
       'people who travel look like attackers by their address alone, which is why a flag asks for a second factor',
       'and does not lock an account.',
       '',

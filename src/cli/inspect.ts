@@ -1,8 +1,9 @@
 import Table from 'cli-table3';
 import { Command } from 'commander';
 import { formatAddress, IPV4_WORD_2 } from '../addresses/address.ts';
-import { counted, InputError, quoted } from '../errors.ts';
+import { counted, grouped, InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
+import { formatDay } from '../events/time.ts';
 import { weightsOf } from '../history/mixture.ts';
 import { loadModel } from '../index.ts';
 import { CALIBRATION_ROWS } from '../model/calibration.ts';
@@ -23,8 +24,6 @@ export function inspectCommand(): Command {
     });
 }
 
-const number = (value: number) => value.toLocaleString('en-US');
-const day = (days: number) => new Date(days * 86_400_000).toISOString().slice(0, 10);
 const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
 
 function listed(rows: [string, string][]): string {
@@ -39,7 +38,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
     ['model', `${path}, trained by ip-insights ${card.trainedBy}, seed ${card.seed}`],
     [
       'events',
-      `${number(data.events)} (${number(data.ipv4Events)} IPv4, ${number(data.ipv6Events)} IPv6) of ${counted(data.entities, 'account')}`,
+      `${grouped(data.events)} (${grouped(data.ipv4Events)} IPv4, ${grouped(data.ipv6Events)} IPv6) of ${counted(data.entities, 'account')}`,
     ],
     ['times', data.firstTime === null ? 'none' : `${time(data.firstTime)} to ${time(data.lastTime!)} UTC`],
     [
@@ -54,18 +53,18 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
     ],
     [
       'vectors',
-      `${number(h.numEntityVectors)} entity rows and ${number(data.prefixes)} networks of ${h.vectorDim} numbers, from ${number(data.pairs)} distinct pairs`,
+      `${grouped(h.numEntityVectors)} entity rows and ${grouped(data.prefixes)} networks of ${h.vectorDim} numbers, from ${grouped(data.pairs)} distinct pairs`,
     ],
     ...(card.quantization ? [['8 bits', quantizationText(card.quantization)] as [string, string]] : []),
     [
       'lag',
       data.eventsAdded === 0
         ? 'none: the vectors were trained on all events'
-        : `${number(data.eventsAdded)} events (${((100 * data.eventsAdded) / data.events).toFixed(1)} %) and ${counted(seen.untrainedCount, 'account')} were added since the vectors were trained`,
+        : `${grouped(data.eventsAdded)} events (${((100 * data.eventsAdded) / data.events).toFixed(1)} %) and ${counted(seen.untrainedCount, 'account')} were added since the vectors were trained`,
     ],
     [
       'trust',
-      `history ${stacking.history.toFixed(3)}, vectors ${stacking.neural.toFixed(3)}, constant ${stacking.intercept.toFixed(3)}; fitted on ${number(fittedOn.newPlaces)} ${fittedOn.byTime ? 'later' : 'held-out (there are no times)'} events from new places, of ${number(fittedOn.events)}`,
+      `history ${stacking.history.toFixed(3)}, vectors ${stacking.neural.toFixed(3)}, constant ${stacking.intercept.toFixed(3)}; fitted on ${grouped(fittedOn.newPlaces)} ${fittedOn.byTime ? 'later' : 'held-out (there are no times)'} events from new places, of ${grouped(fittedOn.events)}`,
     ],
     [
       'threshold',
@@ -94,7 +93,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
     style: { head: [], border: [], compact: true },
   });
   for (const [r, { title }] of CALIBRATION_ROWS.entries())
-    tails.push([title, number(calibration.rows[r].events)]);
+    tails.push([title, grouped(calibration.rows[r].events)]);
   return `${listed(rows)}\n${buckets.toString()}\n\n${tails.toString()}\n`;
 }
 
@@ -117,7 +116,7 @@ function ofAccount(model: Model, entity: string, path: string): string {
   const isIpv6Only = history.networksOf(found, true).length === 0;
   const rows: [string, string][] = [
     ['account', entity],
-    ['events', `${number(history.eventsOf(found))} from ${counted(places, 'place')}`],
+    ['events', `${grouped(history.eventsOf(found))} from ${counted(places, 'place')}`],
     ['vector', model.seen.hasVector(found) ? 'trained' : 'none: the account came after the training'],
     [
       'weights',
@@ -140,9 +139,9 @@ function ofAccount(model: Model, entity: string, path: string): string {
     const group = history.groups.map(({ table: groups }) => groups.label(groups.find(words))).join(', ');
     table.push([
       `${formatAddress(words)}/${ipv4 ? 24 : 48}${group === '' ? '' : ` ${group}`}`,
-      number(addresses),
-      number(events),
-      lastDay === 0 ? '–' : day(lastDay),
+      grouped(addresses),
+      grouped(events),
+      lastDay === 0 ? '–' : formatDay(lastDay),
     ]);
   }
   const more = networks.length > LISTED ? `and ${counted(networks.length - LISTED, 'more network')}\n` : '';

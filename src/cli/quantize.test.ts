@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { headerOf } from '../model/sampleModelFile.ts';
-import { RandomStream } from '../random/philox.ts';
+import { sampleLogins } from './sampleLogins.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'quantize-'));
@@ -22,20 +22,8 @@ const run = (...args: string[]) => {
   return { stdout, stderr };
 };
 
-/** Accounts with networks of their own, every sixth address IPv6. */
-function csv(events: number, seed: number): string {
-  const random = new RandomStream(seed, 0);
-  const lines = Array.from({ length: events }, (_, i) => {
-    const user = random.below(150);
-    const [network, host] = [(user * 7 + random.below(3)) % 200, random.below(250)];
-    const address =
-      i % 6 === 0 ? `2001:db8:${network.toString(16)}::${host}` : `10.${network}.${user}.${host}`;
-    return `user_${user},${address},${1541289600 + i}\n`;
-  });
-  return lines.join('');
-}
-writeFileSync(join(folder, 'train.csv'), csv(20_000, 1));
-writeFileSync(join(folder, 'events.csv'), csv(200, 9));
+writeFileSync(join(folder, 'train.csv'), sampleLogins(20_000, 1));
+writeFileSync(join(folder, 'events.csv'), sampleLogins(200, 9));
 
 const SETTINGS = [
   '--vector-dim',

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { grouped, UsageError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
 import { EventReader, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
@@ -107,7 +107,7 @@ async function scoreFile(options: ScoreFileOptions): Promise<void> {
     const verdicts =
       threshold === undefined
         ? 'no verdicts: the model has no threshold of its own; --threshold says from where on an event is suspicious'
-        : `${counts.suspicious.toLocaleString('en-US')} suspicious, ${counts.ok.toLocaleString('en-US')} ok, ${counts.unknown.toLocaleString('en-US')} unknown`;
+        : `${grouped(counts.suspicious)} suspicious, ${grouped(counts.ok)} ok, ${grouped(counts.unknown)} unknown`;
     process.stderr.write(`${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
   } finally {
     progress.stop();

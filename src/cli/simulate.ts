@@ -1,6 +1,6 @@
 import { createGzip } from 'node:zlib';
 import { Command } from 'commander';
-import { counted, quoted, UsageError } from '../errors.ts';
+import { counted, grouped, quoted, UsageError } from '../errors.ts';
 import { ProvidersWorld } from '../events/simulate/providers.ts';
 import { simulateLog } from '../events/simulate/simulateLog.ts';
 import { truthLines } from '../events/simulate/truth.ts';
@@ -110,7 +110,7 @@ function readList(path: string | undefined, family: 'ipv4' | 'ipv6', option: str
   const { trimmed, count } = list.ranges;
   if (trimmed > 0) {
     process.stderr.write(
-      `${list.identity.name}: ${counted(count, 'range')}, ${trimmed.toLocaleString('en-US')} reached into the next one and now ends before it\n`,
+      `${list.identity.name}: ${counted(count, 'range')}, ${grouped(trimmed)} reached into the next one and now ends before it\n`,
     );
   }
   return list;

@@ -17,8 +17,8 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { headerOf, withHeader } from '../model/sampleModelFile.ts';
-import { RandomStream } from '../random/philox.ts';
 import { version } from '../version.ts';
+import { sampleLogins } from './sampleLogins.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'train-'));
@@ -26,22 +26,10 @@ after(() => rmSync(folder, { recursive: true }));
 const at = (name: string) => join(folder, name);
 const read = (name: string) => readFileSync(at(name));
 
-/** Accounts with networks of their own, every sixth address IPv6. */
-function csv(events: number, seed: number): string {
-  const random = new RandomStream(seed, 0);
-  const lines = Array.from({ length: events }, (_, i) => {
-    const user = random.below(150);
-    const [network, host] = [(user * 7 + random.below(3)) % 200, random.below(250)];
-    const address =
-      i % 6 === 0 ? `2001:db8:${network.toString(16)}::${host}` : `10.${network}.${user}.${host}`;
-    return `user_${user},${address},${1541289600 + i}\n`;
-  });
-  return lines.join('');
-}
-writeFileSync(at('train.csv'), csv(20_000, 1));
-writeFileSync(at('other.csv'), csv(20_000, 2));
-writeFileSync(at('small.csv'), csv(300, 3));
-writeFileSync(at('later.csv'), csv(500, 4));
+writeFileSync(at('train.csv'), sampleLogins(20_000, 1));
+writeFileSync(at('other.csv'), sampleLogins(20_000, 2));
+writeFileSync(at('small.csv'), sampleLogins(300, 3));
+writeFileSync(at('later.csv'), sampleLogins(500, 4));
 
 interface Outcome {
   status: number | null;

@@ -10,7 +10,6 @@ import { saveModel } from '../index.ts';
 import { FULL_STEPS } from '../kernels/kernels.ts';
 import type { FittedModel } from '../model/fitModel.ts';
 import type { ModelCard } from '../model/modelCard.ts';
-
 import type { ThresholdRule } from '../model/threshold.ts';
 import { type ProviderTable, trainModel } from '../model/trainModel.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName, parseNumber } from '../neural/hyperparameters.ts';

@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts';
+import { grouped, InputError } from '../errors.ts';
 import {
   type Evaluation,
   FALSE_POSITIVE_RATES,
@@ -61,7 +61,7 @@ export function thresholdTable(evaluation: Evaluation, choice: ThresholdChoice =
   const chosen = rows.find(isChosen);
   if (!chosen) {
     throw new InputError(
-      `--max-alerts-per-day: expected fewer than the ${Math.round(traffic!.eventsPerDay).toLocaleString('en-US')} honest events a day, got ${maxAlertsPerDay}.`,
+      `--max-alerts-per-day: expected fewer than the ${grouped(Math.round(traffic!.eventsPerDay))} honest events a day, got ${maxAlertsPerDay}.`,
     );
   }
   return { rows, chosen };

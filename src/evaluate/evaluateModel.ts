@@ -1,4 +1,4 @@
-import { counted, InputError } from '../errors.ts';
+import { counted, grouped, InputError } from '../errors.ts';
 import { type Events, selectEvents } from '../events/events.ts';
 import type { Model } from '../model/model.ts';
 import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
@@ -252,6 +252,6 @@ function knownAccounts(
 function noteLeftOut(notes: string[], name: string, { events, eventsLeftOut }: EventCounts): void {
   if (eventsLeftOut === 0) return;
   notes.push(
-    `${eventsLeftOut.toLocaleString('en-US')} of ${counted(events, 'event')} in ${name} left out: their accounts were not seen in training.`,
+    `${grouped(eventsLeftOut)} of ${counted(events, 'event')} in ${name} left out: their accounts were not seen in training.`,
   );
 }

@@ -94,7 +94,10 @@ export class EntityDictionary {
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** A copy of the array with a new, larger length. */
-export function grown<T extends Uint8Array | Uint32Array | Float64Array>(array: T, length: number): T {
+export function grown<T extends Uint8Array | Uint16Array | Uint32Array | Float64Array>(
+  array: T,
+  length: number,
+): T {
   const larger = new (array.constructor as new (length: number) => T)(length);
   larger.set(array);
   return larger;

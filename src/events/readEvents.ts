@@ -1,5 +1,5 @@
 import { type AddressWords, explainBadAddress, parseAddressBytes } from '../addresses/address.ts';
-import { counted, InputError, quoted } from '../errors.ts';
+import { counted, grouped, InputError, quoted } from '../errors.ts';
 import { CsvRecords, type RecordProblem } from './csvRecords.ts';
 import { type EntityDictionary, type Events, EventsBuilder } from './events.ts';
 import { parseTimeBytes } from './time.ts';
@@ -32,9 +32,7 @@ export function formatReadSummary({ lines, events, headerLines, blankLines, skip
   const total = [...skipped.values()].reduce((sum, n) => sum + n, 0);
   if (total > 0) {
     const reasons = [...skipped].sort((a, b) => b[1] - a[1]);
-    parts.push(
-      `${total.toLocaleString('en-US')} skipped (${reasons.map(([why, n]) => `${n.toLocaleString('en-US')} ${why}`).join(', ')})`,
-    );
+    parts.push(`${grouped(total)} skipped (${reasons.map(([why, n]) => `${grouped(n)} ${why}`).join(', ')})`);
   }
   return `${counted(lines, 'line')}: ${parts.join(', ')}`;
 }

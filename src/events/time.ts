@@ -90,6 +90,18 @@ function digits(bytes: Uint8Array, start: number, count: number): number {
   return value;
 }
 
+const days = new Map<number, string>();
+
+/** A day since 1970, `2018-11-10`; there are few days, and each takes a while. */
+export function formatDay(day: number): string {
+  let text = days.get(day);
+  if (text === undefined) {
+    text = formatTime(day * SECONDS_PER_DAY).slice(0, 10);
+    days.set(day, text);
+  }
+  return text;
+}
+
 /** `2018-11-04T00:01:02Z`, with a fraction only where there is one. */
 export function formatTime(seconds: number): string {
   const text = new Date(Math.round(seconds * 1000)).toISOString();

@@ -1,5 +1,5 @@
 import { isIpv4 } from '../addresses/address.ts';
-import type { Events } from '../events/events.ts';
+import { type Events, grown } from '../events/events.ts';
 import { SECONDS_PER_DAY } from '../events/time.ts';
 import { placeHigh, placeLow } from './rungs.ts';
 import { lowerBoundIpv4, lowerBound as lowerBoundIpv6, upperBound as upperBoundIpv6 } from './stretches.ts';
@@ -241,20 +241,10 @@ function insertAt(array: Uint32Array | Uint16Array, at: number, count: number, v
 function grow(columns: PlaceColumns): void {
   const count = columns.starts[1];
   const length = Math.max(4, count + (count >> 1));
-  const words = (array: Uint32Array) => {
-    const larger = new Uint32Array(length);
-    larger.set(array);
-    return larger;
-  };
-  const halves = (array: Uint16Array) => {
-    const larger = new Uint16Array(length);
-    larger.set(array);
-    return larger;
-  };
-  columns.high = words(columns.high);
-  if (!columns.ipv4) columns.low = words(columns.low);
-  columns.events = halves(columns.events);
-  columns.day = halves(columns.day);
+  columns.high = grown(columns.high, length);
+  if (!columns.ipv4) columns.low = grown(columns.low, length);
+  columns.events = grown(columns.events, length);
+  columns.day = grown(columns.day, length);
 }
 
 /** Sorts the events of one family by entity and place, and counts. */

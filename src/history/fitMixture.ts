@@ -36,7 +36,7 @@ export interface FittedMixture {
   weightsOfBuckets: MixtureWeights;
   /** with weights of accounts from each half of their later events, to be judged on the other half */
   halves: [MixtureWeights, MixtureWeights];
-  /** of events from places new to their account the first of each place, but for those of accounts with very many */
+  /** of events from places new to their account the first of each place, but for those of accounts with very many; by address */
   fresh: Uint32Array;
   /** which half each event belongs to, with all others of its account and place; 2: none */
   half: Uint8Array; // (N)
@@ -58,7 +58,7 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
   const newPerAccount = new Map<number, number>();
   const firstOf = firstOfPairs(events);
   // Of events from new places the first of each.
-  const isFirst = new Uint8Array(events.count);
+  const firsts: number[] = [];
   const order = lookupOrder(events);
   for (const i of order) {
     const places = history.placesOf(entity[i]);
@@ -67,18 +67,18 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
     seenPerAccount.set(entity[i], (seenPerAccount.get(entity[i]) ?? 0) + 1);
     if (history.hasPlace(entity[i], events.addresses, i)) continue;
     newPerAccount.set(entity[i], (newPerAccount.get(entity[i]) ?? 0) + 1);
-    if (firstOf[i] === i) isFirst[i] = 1;
+    if (firstOf[i] === i) firsts.push(i);
   }
-  const firstsOf = rowsByAccount(positionsOf(isFirst), entity);
+  const firstsOf = rowsByAccount(Uint32Array.from(firsts).sort(), entity);
   const isNew = [...firstsOf.values()]
     .flatMap((mine) => spread(mine, MAX_PLACES_OF_ACCOUNT))
     .sort((a, b) => a - b);
   const isChosen = new Uint8Array(events.count);
   for (const i of isNew) isChosen[i] = 1;
-  const inOrder = order.filter((i) => isChosen[i] === 1);
+  const fresh = order.filter((i) => isChosen[i] === 1);
   const weight = new Float64Array(events.count);
   const density = new Float64Array(events.count * (X - 1));
-  for (const i of inOrder) {
+  for (const i of fresh) {
     weight[i] = 1 / Math.min(MAX_PLACES_OF_ACCOUNT, firstsOf.get(entity[i])!.length);
     history.look(entity[i], events.addresses, i, view);
     densities(view, everybody, density.subarray(i * (X - 1), (i + 1) * (X - 1)));
@@ -96,7 +96,7 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
     experts: X,
     ratios: new Float64Array(events.count * X),
   };
-  for (const i of inOrder) {
+  for (const i of fresh) {
     history.look(entity[i], events.addresses, i, view);
     experts(view, everybody, background, likelihoods.ratios.subarray(i * X, (i + 1) * X));
   }
@@ -134,15 +134,10 @@ export function fitMixture(history: History, later: LaterEvents): FittedMixture 
       withAccounts(isNew.filter((i) => half[i] === 0)),
       withAccounts(isNew.filter((i) => half[i] === 1)),
     ],
-    fresh: Uint32Array.from(isNew),
+    fresh,
     half,
     fittedOn: { events: sumOf(seenPerAccount), newPlaces: sumOf(newPerAccount) },
   };
-}
-
-/** Where a flag is set. */
-function* positionsOf(flags: Uint8Array): Generator<number> {
-  for (let i = 0; i < flags.length; i++) if (flags[i] === 1) yield i;
 }
 
 const sumOf = (counts: Map<number, number>) => [...counts.values()].reduce((sum, n) => sum + n, 0);

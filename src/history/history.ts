@@ -1,10 +1,11 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
+import { cutHigh, cutLow, hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
 import { AccountGroups } from './accountGroups.ts';
 import { type AccountPlaces, dayOf, isAt, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
-import { hostBitsHigh, hostBitsLow, IPV4_SPACE, IPV6_SPACE, placeHigh, placeLow, RUNGS } from './rungs.ts';
+import { IPV4_SPACE, IPV6_SPACE, placeHigh, placeLow, RUNGS } from './rungs.ts';
 import { findIpv4Stretches, findIpv6Stretches, newStretches } from './stretches.ts';
 
 /**
@@ -170,10 +171,9 @@ export class History {
   networksOf(entity: number, ipv4: boolean): AccountNetwork[] {
     const { columns, from, to } = this.places.find(entity, ipv4, this.#other);
     const networks: AccountNetwork[] = [];
-    const rest = hostBitsHigh(24);
     for (let at = from; at < to; at++) {
-      const high = ipv4 ? (columns.high[at] & ~rest) >>> 0 : columns.high[at];
-      const low = ipv4 ? 0 : (columns.low[at] & ~hostBitsLow(48)) >>> 0;
+      const high = ipv4 ? cutHigh(columns.high[at], 24) : columns.high[at];
+      const low = ipv4 ? 0 : cutLow(columns.low[at], 48);
       let last = networks.at(-1);
       if (last?.high !== high || last.low !== low) {
         last = { ipv4, high, low, places: 0, events: 0, lastDay: 0 };

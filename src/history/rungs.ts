@@ -1,4 +1,5 @@
 import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts';
+import { cutHigh, cutLow } from '../addresses/prefixBits.ts';
 
 /**
  * The rungs of the ladder: networks around an address from wide to narrow. The last rung is the place itself: an IPv4
@@ -31,21 +32,11 @@ export const placeHigh = (words: AddressWords, index: number, ipv4: boolean): nu
 export const placeLow = (words: AddressWords, index: number, ipv4: boolean): number =>
   ipv4 ? 0 : words[index * 4 + 1];
 
-/** The bits beyond the first `length` of 64: high and low word. */
-const MASKS = Array.from({ length: 65 }, (_, length) => [
-  length >= 32 ? 0 : length === 0 ? 0xffffffff : 2 ** (32 - length) - 1,
-  length >= 64 ? 0 : length <= 32 ? 0xffffffff : 2 ** (64 - length) - 1,
-]);
-export const hostBitsHigh = (length: number): number => MASKS[length][0];
-export const hostBitsLow = (length: number): number => MASKS[length][1];
-
 /** The network of that length around an address, as u32[4] of its first address. */
 export function networkAround(words: AddressWords, index: number, bits: number): AddressWords {
   const at = index * 4;
   if (isIpv4(words, index)) {
-    return Uint32Array.of(0, 0, IPV4_WORD_2, (words[at + 3] & ~hostBitsHigh(bits)) >>> 0);
+    return Uint32Array.of(0, 0, IPV4_WORD_2, cutHigh(words[at + 3], bits));
   }
-  const high = (words[at] & ~hostBitsHigh(bits)) >>> 0;
-  const low = (words[at + 1] & ~hostBitsLow(bits)) >>> 0;
-  return Uint32Array.of(high, low, 0, 0);
+  return Uint32Array.of(cutHigh(words[at], bits), cutLow(words[at + 1], bits), 0, 0);
 }

@@ -1,4 +1,5 @@
-import { hostBitsHigh, hostBitsLow, IPV4_RUNGS, IPV6_RUNGS, RUNGS } from './rungs.ts';
+import { hostBitsHigh, hostBitsLow, levelsOfBits, sharedPrefix } from '../addresses/prefixBits.ts';
+import { IPV4_RUNGS, IPV6_RUNGS, RUNGS } from './rungs.ts';
 
 /**
  * Of sorted places, those in each rung's network around an address: [from[k], to[k]). Remembers what it was found in: the
@@ -25,8 +26,7 @@ export const newStretches = (): Stretches => ({
 });
 
 /** The last rung whose network holds two addresses that share so many leading bits. */
-const rungsOfBits = (lengths: readonly number[]) =>
-  Uint8Array.from({ length: 65 }, (_, bits) => lengths.filter((length) => length <= bits).length - 1);
+const rungsOfBits = (lengths: readonly number[]) => levelsOfBits(lengths).map((levels) => levels - 1);
 const IPV4_RUNG_OF_BITS = rungsOfBits(IPV4_RUNGS);
 const IPV6_RUNG_OF_BITS = rungsOfBits(IPV6_RUNGS);
 
@@ -118,7 +118,7 @@ export function findIpv6Stretches(
   const { from, to } = found;
   let kept = 0;
   if (found.keys === highs && found.start === start && found.end === end) {
-    kept = IPV6_RUNG_OF_BITS[sharedBits(found.high ^ addressHigh, found.low ^ addressLow)];
+    kept = IPV6_RUNG_OF_BITS[sharedPrefix(found.high ^ addressHigh, found.low ^ addressLow)];
   } else {
     remember(found, highs, start, end);
     from[0] = start;
@@ -147,11 +147,6 @@ function remember(found: Stretches, keys: Uint32Array, start: number, end: numbe
   found.keys = keys;
   found.start = start;
   found.end = end;
-}
-
-/** Leading bits of 64 that do not differ. */
-function sharedBits(differHigh: number, differLow: number): number {
-  return differHigh !== 0 ? Math.clz32(differHigh) : 32 + Math.clz32(differLow);
 }
 
 /** The first place of [from, to) that is not below the address, 32 bits with or without a sign. */

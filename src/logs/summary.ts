@@ -1,4 +1,4 @@
-import { counted } from '../errors.ts';
+import { counted, grouped } from '../errors.ts';
 
 /** Events of one output. */
 export interface EventCounts {
@@ -48,11 +48,11 @@ export function accountOfLines(summary: PrepareSummary): string {
   const reasons = Object.entries(summary.skipped).sort((a, b) => b[1] - a[1]);
   const skipped = reasons.reduce((sum, [, n]) => sum + n, 0);
   const parts = [counted(summary.events, 'event')];
-  if (summary.filtered > 0) parts.push(`${number(summary.filtered)} filtered by --where`);
+  if (summary.filtered > 0) parts.push(`${grouped(summary.filtered)} filtered by --where`);
   if (summary.headers > 0) parts.push(counted(summary.headers, 'header'));
   if (skipped > 0) {
     parts.push(
-      `${number(skipped)} skipped (${reasons.map(([reason, n]) => `${number(n)} ${n === 1 ? reason : (PLURALS[reason] ?? reason)}`).join(', ')})`,
+      `${grouped(skipped)} skipped (${reasons.map(([reason, n]) => `${grouped(n)} ${n === 1 ? reason : (PLURALS[reason] ?? reason)}`).join(', ')})`,
     );
   }
   return `${counted(summary.lines, 'line')}: ${parts.join(', ')}`;
@@ -71,5 +71,3 @@ const PLURALS: Record<string, string> = {
   'line too long': 'lines too long',
   'blank line': 'blank lines',
 };
-
-const number = (n: number) => n.toLocaleString('en-US');

@@ -11,8 +11,9 @@ import { SeenEntities } from './seenEntities.ts';
  * account set aside. Its background is counted anew, so that from here on observed events are part of what is common, and
  * with a half-life all fade up to the day of the last one.
  * A model that observed nothing is returned as it is.
+ * @param accounts its weights of accounts, where others than its own shall hold from here on
  */
-export function compacted(model: Model): Model {
+export function compacted(model: Model, accounts = model.mixture.accounts): Model {
   const { seen, history, mixture, card, weights, calibration } = model;
   if (!history.places.hasGrown && seen.isSorted) return model;
   const order = seen.sortedOrder();
@@ -38,7 +39,7 @@ export function compacted(model: Model): Model {
     ),
     mixture: {
       ...mixture,
-      accounts: renumbered(mixture.accounts, numberOf, expertCount(history.rungs)),
+      accounts: renumbered(accounts, numberOf, expertCount(history.rungs)),
     },
   });
 }

@@ -1,5 +1,5 @@
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
-import { shareOfOthers } from '../history/mixture.ts';
+import { logRatio, shareOfOthers } from '../history/mixture.ts';
 import { networkAround, PLACE_RUNG, RUNGS, rungsOf } from '../history/rungs.ts';
 import type { Assessment, Model } from './model.ts';
 import type { Reason } from './reasons.ts';
@@ -50,7 +50,8 @@ export function explain(
   const { view, ratios, placeRatio, lambda, stacking } = scorer;
   const isStranger = view.places === 0;
   const repeats = isStranger ? 0 : mixture.repeatShare;
-  const L = lambda.reduce((sum, weight, x) => sum + (1 - repeats) * weight * ratios[x], repeats * placeRatio);
+  const logL = logRatio(mixture, view.places, lambda, ratios, placeRatio);
+  const L = Math.exp(logL);
   const step = (network: string, rung: number | null, ratio: number, weight: number): LadderStep => ({
     network,
     ownPlaces: rung === null ? null : view.own[rung],
@@ -76,17 +77,16 @@ export function explain(
   }
   steps.push(step('where everybody goes', null, ratios[1], (1 - repeats) * lambda[1]));
   steps.push(step('anywhere', null, ratios[0], (1 - repeats) * lambda[0]));
-  const logRatio = Math.log(L);
   return {
     ...assessed,
     entity,
     address: formatAddress(words),
     threshold: model.thresholdFor(number) ?? null,
     steps,
-    logRatio,
+    logRatio: logL,
     terms: {
       intercept: stacking.intercept,
-      history: stacking.history * logRatio,
+      history: stacking.history * logL,
       vectors: model.seen.hasVector(number) ? stacking.neural * assessed.dotProduct : 0,
     },
     reasons,

@@ -82,23 +82,14 @@ export function fitModel(
   const dots = vectors.dotProducts(later);
   // With the weights of buckets: those of accounts have seen these events.
   const unseen = new MixtureScorer(history, fitted.weightsOfBuckets, NEUTRAL);
-  const order = lookupOrder(later);
-  const isFresh = new Uint8Array(later.count);
-  for (const i of fitted.fresh) isFresh[i] = 1;
-  const honestRows = stacked(
-    unseen,
-    later,
-    entity,
-    dots,
-    order.filter((i) => isFresh[i] === 1),
-  );
+  const honestRows = stacked(unseen, later, entity, dots, fitted.fresh);
   const attackRows = stacked(unseen, attacks, numbersOf(attacks), vectors.dotProducts(attacks));
   const stacking = fitStacking(honestRows, attackRows);
 
   // Every event is judged by weights that have not seen it.
   const [first, second] = fitted.halves.map((half) => new MixtureScorer(history, half, stacking));
   const anomalies = new Float64Array(later.count);
-  for (const i of order) {
+  for (const i of lookupOrder(later)) {
     const scorer = fitted.half[i] === 1 ? first : second;
     // Who was not there before has no vector yet.
     const dot = history.placesOf(entity[i]) > 0 ? dots[i] : 0;

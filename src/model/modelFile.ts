@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
 import { InputError } from '../errors.ts';
-import { hostBitsHigh, hostBitsLow, IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
+import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { HYPERPARAMETERS, type HyperparameterRule, type Hyperparameters } from '../neural/hyperparameters.ts';

@@ -2,6 +2,7 @@ import { type AddressWords, formatAddress } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import { specialBlockOf } from '../addresses/specialPurpose.ts';
 import { counted, grouped } from '../errors.ts';
+import { formatDay } from '../events/time.ts';
 import { bucketOf, elsewhereOf, shareOfOthers } from '../history/mixture.ts';
 import { networkAround, PLACE_RUNG, RUNGS, rungsOf } from '../history/rungs.ts';
 import type { Model } from './model.ts';
@@ -91,7 +92,7 @@ export function reasonsFor(
     if (narrowest > 0) {
       const { events, lastDay } = history.eventsIn(narrowest);
       const all = history.eventsOf(entity);
-      const last = lastDay === 0 ? '' : `, last on ${dayText(lastDay)}`;
+      const last = lastDay === 0 ? '' : `, last on ${formatDay(lastDay)}`;
       const sentence = `The account has used ${network(narrowest)} for ${grouped(events)} of its ${counted(all, 'event')}${last}.`;
       add(narrowest === PLACE_RUNG ? 'place_used' : 'network_used', sentence);
     } else {
@@ -171,18 +172,6 @@ function narrowestRung(own: Float64Array): number {
   let rung = -1;
   for (let k = 0; k < RUNGS; k++) if (own[k] > 0) rung = k;
   return rung;
-}
-
-const dayTexts = new Map<number, string>();
-
-/** `2018-11-10`; there are few days, and each takes a while. */
-function dayText(day: number): string {
-  let text = dayTexts.get(day);
-  if (text === undefined) {
-    text = new Date(day * 86_400_000).toISOString().slice(0, 10);
-    dayTexts.set(day, text);
-  }
-  return text;
 }
 
 function percentText(share: number): string {

@@ -163,16 +163,14 @@ function earlyVectors(
   h: Hyperparameters,
   options: TrainOptions,
 ): EarlyVectors {
-  let weights: Weights | undefined = earlier?.weights;
+  const scorerOf = (weights: Weights) =>
+    new NeuralScorer(weights, h.numEntityVectors, earlier?.training.kernelMemory);
+  let scorer = earlier && scorerOf(earlier.weights);
   return {
-    dotProducts(events) {
-      if (!earlier || !weights) return new Float32Array(events.count);
-      const scorer = new NeuralScorer(weights, h.numEntityVectors, earlier.training.kernelMemory);
-      return scorer.dotProducts(events);
-    },
+    dotProducts: (events) => scorer?.dotProducts(events) ?? new Float32Array(events.count),
     quantize: options.quantize
       ? () => {
-          weights = earlier && quantized(earlier.weights);
+          scorer = earlier && scorerOf(quantized(earlier.weights));
         }
       : undefined,
   };

@@ -7,7 +7,7 @@ import { fitWeights, type Likelihoods, rowsByAccount } from '../history/expectat
 import { expertCount, experts, weightsOf } from '../history/mixture.ts';
 import { PLACE_RUNG } from '../history/rungs.ts';
 import { compacted } from './compact.ts';
-import { Model } from './model.ts';
+import type { Model } from './model.ts';
 
 /** What an update did. */
 export interface UpdateSummary {
@@ -69,18 +69,10 @@ export function updateModel(
     if (model.neural.isUnknownFamily(later.addresses, i)) unknownFamily++;
     model.add(low, high, later.addresses, i, later.time[i]);
   }
-  const changed = new Model({
-    card,
-    weights: model.weights,
-    seen,
-    history,
-    mixture: { ...model.mixture, accounts },
-    calibration: model.calibration,
-  });
   const untimed = later.time.filter(Number.isNaN).length;
   const newAccounts = seen.count - known;
   return {
-    model: compacted(changed),
+    model: compacted(model, accounts),
     summary: { added: later.count, newPlaces, untimed, newAccounts, older, ahead, unknownFamily },
   };
 }

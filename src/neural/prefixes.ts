@@ -1,4 +1,5 @@
 import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts';
+import { cutHigh, cutLow, levelsOfBits, sharedPrefix } from '../addresses/prefixBits.ts';
 import { MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
 
@@ -20,25 +21,7 @@ const V6_LEVEL = IPV4_PREFIX_LENGTHS.length;
 export const LEVEL_LENGTHS: readonly number[] = [...IPV4_PREFIX_LENGTHS, ...IPV6_PREFIX_LENGTHS];
 const LEVELS = LEVEL_LENGTHS.length;
 
-/** Leading bits of 64 that do not differ. */
-function sharedPrefix(differHigh: number, differLow: number): number {
-  return differHigh !== 0 ? Math.clz32(differHigh) : 32 + Math.clz32(differLow);
-}
-
-/** How many of the lengths are at most so many bits, for 0 to 64 bits. */
-const levelsOfBits = (lengths: readonly number[]) =>
-  Uint8Array.from({ length: 65 }, (_, bits) => lengths.filter((length) => length <= bits).length);
 const LEVELS_OF_BITS = { ipv4: levelsOfBits(IPV4_PREFIX_LENGTHS), ipv6: levelsOfBits(IPV6_PREFIX_LENGTHS) };
-
-/** (high, low) cut to the first `length` of 64 bits. */
-function cutHigh(high: number, length: number): number {
-  if (length >= 32) return high;
-  return length === 0 ? 0 : (high & (-1 << (32 - length))) >>> 0;
-}
-function cutLow(low: number, length: number): number {
-  if (length <= 32) return 0;
-  return length >= 64 ? low : (low & (-1 << (64 - length))) >>> 0;
-}
 
 /**
  * One row for each prefix, as a routing table is sorted: IPv4 before IPv6, by prefix, the wider one first. So a row

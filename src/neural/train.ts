@@ -1,4 +1,4 @@
-import { InputError } from '../errors.ts';
+import { grouped, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { AvailableKernels } from '../kernels/available.ts';
 import { CrewMember, createControl } from '../kernels/crew.ts';
@@ -177,7 +177,6 @@ class MemoryNeeds {
   constructor(h: Hyperparameters, shape: BatchShape, events: number, prefixRows: number, threads: number) {
     this.#h = h;
     this.#threads = threads;
-    const count = (number: number) => number.toLocaleString('en-US');
     const rowBytes = (rows: number) => sizeBytesOf((memory) => allocateRows(rows, h.vectorDim, memory));
     const prefixBytes = rowBytes(prefixRows);
     const laidOutBytes = sizeBytesOf((memory) => layOutTraining(h, shape, prefixRows, threads, memory));
@@ -185,18 +184,18 @@ class MemoryNeeds {
     this.#parts = [
       {
         bytes: rowBytes(h.numEntityVectors),
-        purpose: `${count(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers`,
+        purpose: `${grouped(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers`,
         options: ['numEntityVectors', 'vectorDim'],
       },
-      { bytes: prefixBytes, purpose: `${count(prefixRows)} network rows`, options: ['vectorDim'] },
+      { bytes: prefixBytes, purpose: `${grouped(prefixRows)} network rows`, options: ['vectorDim'] },
       {
         bytes: laidOutBytes - prefixBytes + events * BYTES_OF_EVENT,
-        purpose: `events and mini-batches of ${count(h.miniBatchSize)}`,
+        purpose: `events and mini-batches of ${grouped(h.miniBatchSize)}`,
         options: ['miniBatchSize', 'randomNegativeSamplingRate', 'shuffledNegativeSamplingRate', 'threads'],
       },
       {
         bytes: threads * (BYTES_OF_THREAD + makerBytes),
-        purpose: threads === 1 ? '1 thread' : `${count(threads)} threads`,
+        purpose: threads === 1 ? '1 thread' : `${grouped(threads)} threads`,
         options: ['threads', 'miniBatchSize'],
       },
     ];

@@ -1,7 +1,7 @@
 // Vectors in 8 bits.
-import { AHEAD_EVENTS } from './pairs';
+import { AHEAD_EVENTS, touchRows } from './pairs';
 import { f32At, NO_ROW, u32At } from './scratch';
-import { F, touch } from './vectors';
+import { F } from './vectors';
 
 /** Bytes of a register. */
 const BYTES: usize = 16;
@@ -20,12 +20,7 @@ export function byteDotProducts(
 ): void {
   for (let i = from; i < to; i++) {
     if ((i - from) % AHEAD_EVENTS == 0) {
-      const end = min(to, i + AHEAD_EVENTS);
-      for (let k = i; k < end; k++) {
-        const row = u32At(rowOfB, k);
-        if (row != NO_ROW) touch(b + <usize>row * n, n / F);
-        touch(a + <usize>u32At(rowOfA, k) * n, n / F);
-      }
+      touchRows(a, rowOfA, b, rowOfB, n, i, min(to, i + AHEAD_EVENTS));
     }
     const left = u32At(rowOfA, i);
     const right = u32At(rowOfB, i);

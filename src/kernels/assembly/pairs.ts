@@ -133,6 +133,23 @@ export function addPairs(out: usize, errors: usize, vectors: usize, indices: usi
   for (; k < count; k++) addScaled(out, f32At(errors, k), vectorAt(vectors, indices, k, size), n);
 }
 
+/** Brings the two rows, of so many bytes, of events [from, to) into the cache. */
+export function touchRows(
+  a: usize,
+  rowOfA: usize,
+  b: usize,
+  rowOfB: usize,
+  size: usize,
+  from: u32,
+  to: u32,
+): void {
+  for (let i = from; i < to; i++) {
+    const row = u32At(rowOfB, i);
+    if (row != NO_ROW) touch(b + <usize>row * size, size / F);
+    touch(a + <usize>u32At(rowOfA, i) * size, size / F);
+  }
+}
+
 export function dotProducts(
   a: usize,
   rowOfA: usize,
@@ -146,12 +163,7 @@ export function dotProducts(
   const size = n * F;
   for (let i = from; i < to; i++) {
     if ((i - from) % AHEAD_EVENTS == 0) {
-      const end = min(to, i + AHEAD_EVENTS);
-      for (let k = i; k < end; k++) {
-        const row = u32At(rowOfB, k);
-        if (row != NO_ROW) touch(b + <usize>row * size, n);
-        touch(a + <usize>u32At(rowOfA, k) * size, n);
-      }
+      touchRows(a, rowOfA, b, rowOfB, size, i, min(to, i + AHEAD_EVENTS));
     }
     const row = u32At(rowOfB, i);
     store<f32>(
