@@ -8,11 +8,9 @@ import { explainBadAddress, parseAddress } from './addresses/address.ts';
 import { InputError, quoted } from './errors.ts';
 import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } from './events/events.ts';
 import { AtomicFile } from './files/atomicFile.ts';
-import { readWholeView } from './files/input.ts';
-import { availableKernels } from './kernels/available.ts';
-import { createKernelMemory, type KernelMemory } from './kernels/webAssembly.ts';
 import type { Model } from './model/model.ts';
-import { readModel, writeModel } from './model/modelFile.ts';
+import { writeModel } from './model/modelFile.ts';
+import { openSharedModel, readSharedModel } from './model/sharedModel.ts';
 import { type TrainOptions, trainModel } from './model/trainModel.ts';
 
 export type { ThresholdChoice } from './decide/thresholds.ts';
@@ -68,14 +66,7 @@ export function train(events: Iterable<AccessEvent> | Events, options: TrainOpti
 
 /** @throws InputError where the file is missing or is no whole model */
 export function loadModel(path: string): Model {
-  const { module } = availableKernels();
-  let kernelMemory: KernelMemory | undefined;
-  const bytes = readWholeView(path, (sizeBytes) => {
-    const made = module && createKernelMemory(module, 0, 1, (memory) => memory.bytes(sizeBytes));
-    kernelMemory = made?.kernelMemory;
-    return made?.arrays ?? new DataView(new ArrayBuffer(sizeBytes));
-  });
-  return readModel(bytes, path, kernelMemory);
+  return openSharedModel(readSharedModel(path, 1), 0);
 }
 
 /**

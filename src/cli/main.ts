@@ -9,6 +9,7 @@ import { explainCommand } from './explain.ts';
 import { inspectCommand } from './inspect.ts';
 import { prepareCommand } from './prepare.ts';
 import { scoreCommand } from './score.ts';
+import { serveCommand } from './serve.ts';
 import { simulateCommand } from './simulate.ts';
 import { trainCommand } from './train.ts';
 import { updateCommand } from './update.ts';
@@ -31,6 +32,7 @@ const COMMANDS = [
   inspectCommand,
   updateCommand,
   evaluateCommand,
+  serveCommand,
   demoCommand,
 ];
 for (const command of COMMANDS.map((create) => create()))

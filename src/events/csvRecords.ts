@@ -14,6 +14,8 @@ export type RecordProblem = 'line too long' | 'quote never closed' | 'text after
 /** What receives the records; field i is bytes[starts[i], ends[i]), valid during the call only. */
 export interface RecordSink {
   record(bytes: Uint8Array, fieldCount: number, line: number): void;
+  /** a line without a character */
+  blank?(line: number): void;
   problem(problem: RecordProblem, line: number): void;
 }
 
@@ -115,6 +117,7 @@ export class CsvRecords {
         this.lines++;
         if (end === start) {
           this.blankLines++;
+          this.#sink.blank?.(this.lines);
         } else {
           if (fields < KEPT_FIELDS) {
             this.starts[fields] = Math.min(fieldStart, end);

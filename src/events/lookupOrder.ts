@@ -10,8 +10,9 @@ const LEAST_EVENTS = 2000;
  * bits; IPv6 by bits 8 to 40, which tell providers' customers apart. Events that are equal stay in their order, and so do few.
  * @returns u32[N], positions
  */
-export function lookupOrder({ count, addresses }: Events): Uint32Array {
-  let order: Uint32Array = Uint32Array.from({ length: count }, (_, i) => i);
+export function lookupOrder({ count, addresses }: Pick<Events, 'count' | 'addresses'>): Uint32Array {
+  let order: Uint32Array = new Uint32Array(count);
+  for (let i = 0; i < count; i++) order[i] = i;
   if (count < LEAST_EVENTS) return order;
   const key = new Uint32Array(count);
   for (let i = 0; i < count; i++) {

@@ -55,8 +55,11 @@ export interface EventRecord {
 export interface ReadOptions {
   /** how messages call the input */
   name: string;
-  /** `error` stops at the first bad line, `skip` counts it */
-  onBadLine: 'error' | 'skip';
+  /**
+   * `error` stops at the first bad line, `skip` counts it. A function is told of it: then each line is to be answered in its
+   * place, so that a header row is a bad line, and a blank one too where others follow.
+   */
+  onBadLine: 'error' | 'skip' | ((line: number, sentence: string) => void);
   /** `events`: entity,address[,time]; `labelled`: entity,address,time,label[,kind] */
   columns?: 'events' | 'labelled';
 }
@@ -77,13 +80,21 @@ export class EventReader {
     kind: '',
   };
   #head: Uint8Array | undefined = new Uint8Array(0);
+  /** blank lines since the last record */
+  #blankLines: number[] = [];
 
   constructor(options: ReadOptions, onEvent: (event: EventRecord) => void) {
     this.#options = options;
     this.#onEvent = onEvent;
     this.#records = new CsvRecords({
       record: (bytes, fieldCount, line) => this.#record(bytes, fieldCount, line),
-      problem: (problem, line) => this.#bad(line, problem, PROBLEMS[problem]),
+      problem: (problem, line) => {
+        this.#tellOfBlankLines();
+        this.#bad(line, problem, PROBLEMS[problem]);
+      },
+      blank: (line) => {
+        if (typeof options.onBadLine === 'function') this.#blankLines.push(line);
+      },
     });
   }
 
@@ -119,15 +130,26 @@ export class EventReader {
     this.#records.push(mark === 0 ? head : head.subarray(mark));
   }
 
+  /** Those at the end are none of anybody's business. */
+  #tellOfBlankLines(): void {
+    const { onBadLine } = this.#options;
+    if (this.#blankLines.length === 0 || typeof onBadLine !== 'function') return;
+    for (const line of this.#blankLines) onBadLine(line, `expected ${EVENT_COLUMNS}, got a blank line.`);
+    this.#blankLines = [];
+  }
+
   #record(bytes: Uint8Array, fieldCount: number, line: number): void {
     const { starts, ends } = this.#records;
+    this.#tellOfBlankLines();
     const labelled = this.#options.columns === 'labelled';
     const [fewest, most] = labelled ? [4, 5] : [2, 3];
     const addressEnd = trimmedEnd(bytes, starts[1], ends[1]);
     const event = this.#event;
     const fits = fieldCount >= fewest && fieldCount <= most;
     const parsed = fits && parseAddressBytes(bytes, starts[1], addressEnd, event.words);
-    if (!parsed && line === 1 && fieldCount >= 2 && looksLikeHeader(bytes, starts[1], addressEnd)) {
+    const isHeader =
+      !parsed && line === 1 && fieldCount >= 2 && looksLikeHeader(bytes, starts[1], addressEnd);
+    if (isHeader && typeof this.#options.onBadLine !== 'function') {
       this.summary.headerLines = 1;
       return;
     }
@@ -196,11 +218,11 @@ export class EventReader {
   }
 
   #bad(line: number, reason: SkipReason, sentence: string): void {
-    if (this.#options.onBadLine === 'error') {
-      throw new InputError(
-        `${this.#options.name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`,
-      );
+    const { name, onBadLine } = this.#options;
+    if (onBadLine === 'error') {
+      throw new InputError(`${name}:${line}: ${sentence} Skip such lines with --on-bad-line=skip.`);
     }
+    if (onBadLine !== 'skip') onBadLine(line, sentence);
     this.summary.skipped.set(reason, (this.summary.skipped.get(reason) ?? 0) + 1);
   }
 }

@@ -23,21 +23,23 @@ function removeUnfinished(): void {
   unfinished.clear();
 }
 
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+type Signal = keyof typeof EXIT_CODES;
+
+function stop(signal: Signal): void {
+  removeUnfinished();
+  process.stderr.write(`\nstopped by ${signal}: what was being written is removed, older files are whole\n`);
+  process.exit(EXIT_CODES[signal]);
+}
+
 /** Removes what is half-written when Ctrl-C or a polite kill ends the process. Called once, by the command. */
 export function cleanUpOnSignals(): void {
-  for (const [signal, code] of [
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
-    ['SIGHUP', 129],
-  ] as const) {
-    process.once(signal, () => {
-      removeUnfinished();
-      process.stderr.write(
-        `\nstopped by ${signal}: what was being written is removed, older files are whole\n`,
-      );
-      process.exit(code);
-    });
-  }
+  for (const signal of Object.keys(EXIT_CODES) as Signal[]) process.once(signal, stop);
+}
+
+/** For a command that ends by itself, once it has done what it was asked to: a signal is its own business from now on. */
+export function leaveSignals(): void {
+  for (const signal of Object.keys(EXIT_CODES)) process.removeListener(signal, stop);
 }
 
 /**

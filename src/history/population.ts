@@ -74,10 +74,16 @@ class FamilyShares {
     const shares = new Float64Array(Q);
     const weights = new Float64Array(Q);
     this.#accounts = new Uint32Array(Q);
+    this.#first16 = columns.ipv4 ? firstOf16(places.high) : new Uint32Array(0);
+    const first16 = this.#first16;
     for (let e = 0; e < totals.length; e++) {
       let near = 0;
       for (let at = columns.starts[e]; at < columns.starts[e + 1]; at++) {
-        near = lowerBound(places, near, Q, columns.high[at], columns.ipv4 ? 0 : columns.low[at]);
+        const high = columns.high[at];
+        // Within its /16 there is less to search.
+        near = columns.ipv4
+          ? lowerBound(places, first16[high >>> 16], first16[(high >>> 16) + 1], high, 0)
+          : lowerBound(places, near, Q, high, columns.low[at]);
         this.#accounts[near]++;
         const weight = decay.sum(columns, at, at + 1);
         shares[near] += weight / totals[e] / accounts;
@@ -91,12 +97,9 @@ class FamilyShares {
       before[q * 2 + 3] = before[q * 2 + 1] + weights[q];
     }
     this.#before = before;
-    this.#first16 = new Uint32Array(columns.ipv4 ? 65537 : 0);
-    this.#before16 = new Float64Array(this.#first16.length * 2);
-    for (let half = 0, q = 0; half < this.#first16.length; half++) {
-      while (q < Q && places.high[q] >>> 16 < half) q++;
-      this.#first16[half] = q;
-      this.#before16.set(before.subarray(q * 2, q * 2 + 2), half * 2);
+    this.#before16 = new Float64Array(first16.length * 2);
+    for (let half = 0; half < first16.length; half++) {
+      this.#before16.set(before.subarray(first16[half] * 2, first16[half] * 2 + 2), half * 2);
     }
   }
 
@@ -157,6 +160,16 @@ class FamilyShares {
     const at = lowerBound(places, start, end, high, low);
     return isAt(places, at, end, high, low) ? this.#accounts[at] : 0;
   }
+}
+
+/** @returns u32[65537]: where the places of each /16 begin */
+function firstOf16(sorted: Uint32Array): Uint32Array {
+  const first = new Uint32Array(65537);
+  for (let half = 0, q = 0; half < first.length; half++) {
+    while (q < sorted.length && sorted[q] >>> 16 < half) q++;
+    first[half] = q;
+  }
+  return first;
 }
 
 /** Everybody's places in one sorted stretch, each once. */

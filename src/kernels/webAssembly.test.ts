@@ -19,7 +19,7 @@ test('kernels keep to the scratch memory of their thread', () => {
   const { scratch, scoring } = kernelMemory;
   for (const used of [scratch[0], scratch[2]]) assert.ok(used.some((x) => x !== 0));
   // Thread 1 did nothing, and nothing was scored.
-  for (const unused of [scratch[1], scoring.left, scoring.right, scoring.out])
+  for (const unused of [scratch[1], ...scoring.flatMap(({ left, right, out }) => [left, right, out])])
     assert.ok(unused.every((x) => x === 0));
 });
 

@@ -59,8 +59,8 @@ export interface KernelMemory {
   correction: Float32Array;
   /** one for each thread */
   scratch: Float32Array[];
-  /** for scoring events in blocks */
-  scoring: { left: Uint32Array; right: Uint32Array; out: Float32Array };
+  /** for scoring events in blocks, one for each thread */
+  scoring: { left: Uint32Array; right: Uint32Array; out: Float32Array }[];
 }
 
 /** Events of a block. */
@@ -82,11 +82,11 @@ export function createKernelMemory<T>(
   const own = (memory: Memory) => ({
     correction: memory.floats(CORRECTED_STEPS),
     scratch: Array.from({ length: threads }, () => memory.floats(scratchLength(dimension))),
-    scoring: {
+    scoring: Array.from({ length: threads }, () => ({
       left: memory.words(SCORING_BLOCK),
       right: memory.words(SCORING_BLOCK),
       out: memory.floats(SCORING_BLOCK),
-    },
+    })),
   });
   const sizeBytes = sizeBytesOf((memory) => [own(memory), layout(memory)]);
   const pages = Math.ceil((FIRST_FREE_BYTE + sizeBytes) / PAGE_BYTES);

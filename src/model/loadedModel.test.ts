@@ -199,7 +199,7 @@ function oneByOne(model: Model, { count, entities, entity, addresses }: Events):
 }
 
 test('without layers the WebAssembly kernels score where the file lies, with layers the plain ones do', () => {
-  const { out } = kernelMemory.scoring;
+  const { out } = kernelMemory.scoring[0];
   for (const [file, inMemory] of [
     [flatBytes, true],
     [bytes, false],

@@ -9,6 +9,7 @@ import { InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
 import { latestTime } from '../events/future.ts';
+import type { HashedEvents } from '../events/hashedEvents.ts';
 import type { History } from '../history/history.ts';
 import type { MixtureWeights } from '../history/mixture.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
@@ -50,11 +51,16 @@ export interface ModelParts {
 
 /** The figures of one event. */
 export interface Assessment {
+  /** whether the entity was seen before */
+  isKnown: boolean;
   dotProduct: number;
   anomaly: number;
   pValue: number | null;
   verdict: Verdict;
 }
+
+/** Events that a block is not worth preparing for. */
+const FEW = 8;
 
 /** A trained model: vectors, history, and how they become a score. */
 export class Model {
@@ -69,15 +75,23 @@ export class Model {
   /** the threshold for accounts without a history */
   readonly #newcomers: number;
 
-  /** @param kernelMemory where the tables lie, for the WebAssembly kernels; without, the plain ones serve */
-  constructor(parts: ModelParts, kernelMemory?: KernelMemory) {
+  /**
+   * @param kernelMemory where the tables lie, for the WebAssembly kernels; without, the plain ones serve
+   * @param thread       which of those that share the memory this is
+   */
+  constructor(parts: ModelParts, kernelMemory?: KernelMemory, thread = 0) {
     this.card = parts.card;
     this.weights = parts.weights;
     this.seen = parts.seen;
     this.history = parts.history;
     this.mixture = parts.mixture;
     this.calibration = parts.calibration;
-    this.neural = new NeuralScorer(parts.weights, parts.card.hyperparameters.numEntityVectors, kernelMemory);
+    this.neural = new NeuralScorer(
+      parts.weights,
+      parts.card.hyperparameters.numEntityVectors,
+      kernelMemory,
+      thread,
+    );
     this.scorer = new MixtureScorer(parts.history, parts.mixture, parts.card.mixture.stacking);
     this.#newcomers = parts.card.threshold ? newcomerThreshold(parts.calibration, parts.card.threshold) : 0;
   }
@@ -91,8 +105,9 @@ export class Model {
   score(entity: string, address: string, threshold?: number): Score {
     const words = checkedWords(entity, address);
     const hash = hashEntity(entity);
-    const figures = this.assess(hash[0], hash[1], words, 0, threshold);
-    return { entity, address: formatAddress(words), ...figures, reasons: this.reasons() };
+    const { dotProduct, anomaly, pValue, verdict } = this.assess(hash[0], hash[1], words, 0, threshold);
+    const reasons = this.reasons();
+    return { entity, address: formatAddress(words), dotProduct, anomaly, pValue, verdict, reasons };
   }
 
   /**
@@ -106,15 +121,55 @@ export class Model {
     index = 0,
     givenThreshold?: number,
   ): Assessment {
-    const entity = this.seen.find(hashLow, hashHigh);
-    const threshold = givenThreshold ?? this.thresholdFor(entity);
     const dotProduct = this.neural.dotProduct(hashLow, hashHigh, words, index);
+    return this.#judge(this.seen.find(hashLow, hashHigh), dotProduct, words, index, givenThreshold);
+  }
+
+  /**
+   * The figures of many events, several times faster for each than one at a time.
+   * @param take is given the number of an event, in no order, and its figures
+   */
+  assessAll(
+    events: HashedEvents,
+    threshold: number | undefined,
+    take: (i: number, assessment: Assessment) => void,
+  ): void {
+    const { hashes, addresses } = events;
+    if (events.count <= FEW) {
+      for (let i = 0; i < events.count; i++) {
+        take(i, this.assess(hashes[i * 2], hashes[i * 2 + 1], addresses, i, threshold));
+      }
+      return;
+    }
+    this.neural.eachBlock(events, (positions, dots) => {
+      for (let j = 0; j < positions.length; j++) {
+        const i = positions[j];
+        const entity = this.seen.find(hashes[i * 2], hashes[i * 2 + 1]);
+        take(i, this.#judge(entity, dots[j], addresses, i, threshold));
+      }
+    });
+  }
+
+  /** @param entity its number, −1 for a stranger */
+  #judge(
+    entity: number,
+    dotProduct: number,
+    words: AddressWords,
+    index: number,
+    givenThreshold: number | undefined,
+  ): Assessment {
+    const threshold = givenThreshold ?? this.thresholdFor(entity);
     const ownDotProduct = this.seen.hasVector(entity) ? dotProduct : 0;
     const anomaly = this.scorer.anomaly(entity, ownDotProduct, words, index);
-    this.#last = { entity, dotProduct: ownDotProduct, words, index };
+    const last = this.#last;
+    last.entity = entity;
+    last.dotProduct = ownDotProduct;
+    last.words = words;
+    last.index = index;
     const pValue = this.calibration.pValue(anomaly, this.history.eventsOf(entity));
     const isUnknown = threshold === undefined || hasNoBasis(this, words, index);
     return {
+      isKnown: entity >= 0,
       dotProduct,
       anomaly,
       pValue,

@@ -19,6 +19,7 @@ import { Model } from './model.ts';
 import type { ModelCard } from './modelCard.ts';
 import {
   type Bytes,
+  type Checksum,
   type Column,
   type FileKind,
   readSections,
@@ -229,6 +230,11 @@ function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
 const untrainedOf = (seen: SeenEntities) =>
   Uint32Array.from({ length: seen.count }, (_, e) => e).filter((e) => !seen.hasVector(e));
 
+/** @throws InputError where the bytes are not those that were written */
+export function verifyModelFile(bytes: Bytes, name: string): void {
+  readSections(MODEL_FILE, bytes, name);
+}
+
 /** A model's card without what only a file needs. */
 function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard {
   const { mostPlaces: _most, untrainedEntities: _untrained, ...data } = card.data;
@@ -249,10 +255,18 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
  * Reads a model; its tables are views of the bytes, not copies.
  * @param name         how messages call the file
  * @param kernelMemory where the bytes lie, for the WebAssembly kernels; without, the plain ones serve
+ * @param thread       which of those that share the memory this is
+ * @param checksum     whether to look at it, or somebody else does
  * @throws InputError for every kind of damage, with a sentence of its own
  */
-export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemory): Model {
-  const sections = readSections(MODEL_FILE, bytes, name);
+export function readModel(
+  bytes: Bytes,
+  name: string,
+  kernelMemory?: KernelMemory,
+  thread = 0,
+  checksum: Checksum = 'verify',
+): Model {
+  const sections = readSections(MODEL_FILE, bytes, name, checksum);
   const { card: whole, column, numbers } = sections;
   const card = modelCard(whole);
   requireSamePrefixLengths(card, name);
@@ -296,6 +310,7 @@ export function readModel(bytes: Bytes, name: string, kernelMemory?: KernelMemor
   return new Model(
     { card, weights, seen: new SeenEntities(seen, untrained), ...readHistory(sections, name) },
     kernelMemory,
+    thread,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { AddressWords } from '../addresses/address.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
+import type { HashedEvents } from '../events/hashedEvents.ts';
 import { lookupOrder } from '../events/lookupOrder.ts';
 import { type KernelMemory, SCORING_BLOCK } from '../kernels/webAssembly.ts';
 import { Network, type Weights } from '../neural/network.ts';
@@ -10,8 +11,8 @@ export class NeuralScorer {
   readonly #network: Network;
   readonly #numEntityVectors: number;
 
-  constructor(weights: Weights, numEntityVectors: number, kernelMemory?: KernelMemory) {
-    this.#network = new Network(weights, kernelMemory);
+  constructor(weights: Weights, numEntityVectors: number, kernelMemory?: KernelMemory, thread = 0) {
+    this.#network = new Network(weights, kernelMemory, thread);
     this.#numEntityVectors = numEntityVectors;
   }
 
@@ -25,19 +26,30 @@ export class NeuralScorer {
    * training did not see has one that means nothing.
    * @param take is given them in blocks: positions of events and as many dot products, overwritten by the next block
    */
-  eachBlock(events: Events, take: (positions: Uint32Array, dots: Float32Array) => void): void {
-    const { count, entities, entity, addresses } = events;
-    const rows = new Uint32Array(entities.count);
-    for (let e = 0; e < entities.count; e++) {
-      const [low, high] = entities.hashOf(e);
-      rows[e] = hashModulo(low, high, this.#numEntityVectors);
-    }
-    const rowOf = (i: number) => rows[entity[i]];
+  eachBlock(events: Events | HashedEvents, take: (positions: Uint32Array, dots: Float32Array) => void): void {
+    const { count, addresses } = events;
+    const rowOf = this.#rowsOf(events);
     const order = lookupOrder(events);
     for (let from = 0; from < count; from += SCORING_BLOCK) {
       const positions = order.subarray(from, from + SCORING_BLOCK);
       take(positions, this.#network.dotProductsAt(positions, rowOf, addresses));
     }
+  }
+
+  /** @returns what gives the row of an event's entity */
+  #rowsOf(events: Events | HashedEvents): (i: number) => number {
+    const modulus = this.#numEntityVectors;
+    if ('hashes' in events) {
+      const { hashes } = events;
+      return (i) => hashModulo(hashes[i * 2], hashes[i * 2 + 1], modulus);
+    }
+    const { entities, entity } = events;
+    const rows = new Uint32Array(entities.count);
+    for (let e = 0; e < entities.count; e++) {
+      const [low, high] = entities.hashOf(e);
+      rows[e] = hashModulo(low, high, modulus);
+    }
+    return (i) => rows[entity[i]];
   }
 
   /** The same at once. @returns f32[N] */
@@ -47,6 +59,19 @@ export class NeuralScorer {
       for (let j = 0; j < positions.length; j++) out[positions[j]] = dots[j];
     });
     return out;
+  }
+
+  /** Vectors of an entity, given by its hash, and an address. @param entity, address f32[D], overwritten */
+  readVectors(
+    hashLow: number,
+    hashHigh: number,
+    words: AddressWords,
+    index: number,
+    entity: Float32Array,
+    address: Float32Array,
+  ): void {
+    this.#network.readEntityVector(hashModulo(hashLow, hashHigh, this.#numEntityVectors), entity);
+    this.#network.readAddressVector(words, index, address);
   }
 
   /** Whether training saw no address of this family: then every dot product is zero. */

@@ -45,16 +45,19 @@ export class Network {
   /** 8 bits only where the networks' vectors have them too */
   readonly #entityVectors: Vectors;
 
-  /** @param kernelMemory where the tables lie, if they lie in one */
-  constructor(weights: Weights, kernelMemory?: KernelMemory) {
+  /**
+   * @param kernelMemory where the tables lie, if they lie in one
+   * @param thread       which of those that share the memory this is
+   */
+  constructor(weights: Weights, kernelMemory?: KernelMemory, thread = 0) {
     this.weights = weights;
     const isInside = (vectors: Vectors) =>
       (isBytes(vectors) ? vectors.codes : vectors).buffer === kernelMemory?.memory.buffer;
     const inMemory = isInside(weights.entityVectors) && isInside(weights.networkVectors);
     const hasLayers = weights.layers.length > 0;
     const useMemory = kernelMemory && inMemory && !hasLayers;
-    this.#kernels = useMemory ? webAssemblyKernels(kernelMemory, 0) : plainKernels;
-    const block = useMemory ? kernelMemory.scoring : undefined;
+    this.#kernels = useMemory ? webAssemblyKernels(kernelMemory, thread) : plainKernels;
+    const block = useMemory ? kernelMemory.scoring[thread] : undefined;
     this.#entityRows = block?.left ?? new Uint32Array(SCORING_BLOCK);
     this.#networkRows = block?.right ?? new Uint32Array(SCORING_BLOCK);
     this.#scores = block?.out ?? new Float32Array(SCORING_BLOCK);
@@ -98,6 +101,20 @@ export class Network {
     return this.#scores;
   }
 
+  /** Writes the vector of a row of the entity table. @param out f32[D] */
+  readEntityVector(row: number, out: Float32Array): void {
+    readRow(this.#entityVectors, this.weights.dimension, row, out);
+  }
+
+  /** Writes an address's vector, behind the layers where there are some; zeros where its family is unknown. @param out f32[D] */
+  readAddressVector(words: AddressWords, index: number, out: Float32Array): void {
+    const { networkVectors, dimension, prefixes } = this.weights;
+    this.#networkRows[0] = prefixes.find(words, index);
+    const vectors = this.#encoded?.prepare(this.#networkRows, 1) ?? networkVectors;
+    if (this.#networkRows[0] === NO_ROW) out.fill(0);
+    else readRow(vectors, dimension, this.#networkRows[0], out);
+  }
+
   #scoreBlock(length: number): void {
     const { networkVectors, dimension } = this.weights;
     const entities = this.#entityVectors;
@@ -111,6 +128,11 @@ export class Network {
       this.#kernels.dotProducts(entities, entityRows, floats, networkRows, dimension, scores, 0, length);
     }
   }
+}
+
+function readRow(vectors: Vectors, dimension: number, row: number, out: Float32Array): void {
+  if (isBytes(vectors)) expandRow(vectors, dimension, row, out, 0);
+  else out.set(vectors.subarray(row * dimension, (row + 1) * dimension));
 }
 
 /** Network vectors after the layers, each computed when it is asked for first. */
@@ -144,8 +166,7 @@ class EncodedNetworks {
     this.#isKnown[row] = 1;
     let [current, other] = this.#activations;
     if (row === none) current.fill(0);
-    else if (isBytes(networkVectors)) expandRow(networkVectors, dimension, row, current, 0);
-    else current.set(networkVectors.subarray(row * dimension, (row + 1) * dimension));
+    else readRow(networkVectors, dimension, row, current);
     for (const layer of layers) {
       plainKernels.denseForward(layer, dimension, current, other, 0, 1);
       [current, other] = [other, current];

@@ -1,0 +1,96 @@
+import { Command } from 'commander';
+import { quoted, UsageError } from '../errors.ts';
+import { defaultCrewSize } from '../inference/crew.ts';
+import { runServer } from '../serve/runServer.ts';
+import { integerOption, numberOption } from './options.ts';
+import { tellOfPlainKernels } from './progress.ts';
+
+interface ServeFlags {
+  port: string;
+  host: string;
+  tokenFile?: string;
+  journal?: string;
+  threshold?: string;
+  models?: string;
+  modelsMemory: string;
+  maxBody: string;
+  maxConcurrent: string;
+  timeout: string;
+  threads?: string;
+  logLevel: string;
+  logRequests?: boolean;
+}
+
+const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+/** `ip-insights serve`: a model → an HTTP service. */
+export function serveCommand(): Command {
+  return new Command('serve')
+    .description("Answer over HTTP: Amazon SageMaker's formats, and scores with reasons.")
+    .argument('[model]', 'a model that `train` wrote; may be left out with --models')
+    .option('--port <n>', 'port; 0 for any that is free', '8080')
+    .option('--host <address>', 'address to listen on; 0.0.0.0 for all of this machine', '127.0.0.1')
+    .option(
+      '--token-file <file>',
+      'a token a line: requests must show one, as Authorization: Bearer; /ping needs none',
+    )
+    .option(
+      '--journal <file>',
+      'keep observed events in this CSV file, and learn them again at the next start',
+    )
+    .option(
+      '--threshold <anomaly>',
+      'verdict "suspicious" at this anomaly and above (default: the model\'s own; `evaluate` proposes others)',
+    )
+    .option('--models <folder>', 'serve the models in a folder too, by name, loaded when first asked for')
+    .option('--models-memory <MB>', 'files of models loaded from that folder, together', '4096')
+    .option('--max-body <MB>', 'largest request', '8')
+    .option('--max-concurrent <n>', 'requests answered at once; those beyond get 429', '64')
+    .option('--timeout <seconds>', 'for a request to arrive, and for its answer to begin', '60')
+    .option('--threads <n>', 'threads for large requests (default: one for each core but the first)')
+    .option('--log-level <level>', LOG_LEVELS.join(', '), 'info')
+    .option('--log-requests', 'a line for each request, without its content')
+    .action(async (model: string | undefined, flags: ServeFlags) => {
+      if (model === undefined && flags.models === undefined) {
+        throw new UsageError('serve: expected a model, or --models with a folder of them, got neither.');
+      }
+      if (!LOG_LEVELS.includes(flags.logLevel)) {
+        throw new UsageError(
+          `--log-level: expected ${LOG_LEVELS.join(', ')}, got ${quoted(flags.logLevel)}.`,
+        );
+      }
+      const megabytes = (option: string, text: string) =>
+        Math.round(1e6 * numberOption(option, text, (n) => n > 0 && n <= 1e6, 'megabytes above 0'));
+      const options = {
+        model,
+        host: flags.host,
+        port: integerOption('--port', flags.port, 0, 65_535),
+        tokenFile: flags.tokenFile,
+        journal: flags.journal,
+        threshold:
+          flags.threshold === undefined
+            ? undefined
+            : numberOption('--threshold', flags.threshold, () => true, 'a number'),
+        models:
+          flags.models === undefined
+            ? undefined
+            : { folder: flags.models, memoryBytes: megabytes('--models-memory', flags.modelsMemory) },
+        maxBodyBytes: megabytes('--max-body', flags.maxBody),
+        maxConcurrent: integerOption('--max-concurrent', flags.maxConcurrent, 1, 1_000_000),
+        timeoutSeconds: numberOption(
+          '--timeout',
+          flags.timeout,
+          (n) => n > 0 && n <= 86_400,
+          'seconds above 0',
+        ),
+        threads:
+          flags.threads === undefined ? defaultCrewSize() : integerOption('--threads', flags.threads, 1, 64),
+        logLevel: flags.logLevel,
+        logRequests: flags.logRequests ?? false,
+        log: process.stderr,
+        stopSeconds: 25,
+      };
+      tellOfPlainKernels();
+      await runServer(options);
+    });
+}

@@ -1,0 +1,139 @@
+import type { AddressWords } from '../addresses/address.ts';
+import { HashedEvents } from '../events/hashedEvents.ts';
+import type { Assessment, Model } from '../model/model.ts';
+import type { AnswerForm, RequestFormat } from './mediaTypes.ts';
+import { readRequest } from './readRequest.ts';
+import { RequestError } from './requestError.ts';
+
+/** What a model thought of the records of a request, or of many. */
+export interface Tally {
+  ok: number;
+  suspicious: number;
+  unknown: number;
+  /** records of entities that the model has not seen */
+  strangers: number;
+  /** records that were none */
+  bad: number;
+}
+
+export const emptyTally = (): Tally => ({ ok: 0, suspicious: 0, unknown: 0, strangers: 0, bad: 0 });
+
+/** Adds the counts of one tally to another. */
+export function addTally(sum: Tally, { ok, suspicious, unknown, strangers, bad }: Tally): void {
+  sum.ok += ok;
+  sum.suspicious += suspicious;
+  sum.unknown += unknown;
+  sum.strangers += strangers;
+  sum.bad += bad;
+}
+
+export interface AnswerOptions {
+  format: RequestFormat;
+  form: AnswerForm;
+  /** verdict "suspicious" from this anomaly on; default: the model's own rule */
+  threshold?: number | undefined;
+  /** `error` refuses the request at its first bad record; `mark` answers it by an object that says what is wrong */
+  onBadRecord: 'error' | 'mark';
+}
+
+const PIECE_CHARACTERS = 1 << 16;
+
+/** An answer in the making: the records of a request are read, and their scores are written piece by piece. */
+export class Answer {
+  readonly tally = emptyTally();
+  /** of the request, bad ones included */
+  readonly records: number;
+  readonly #model: Model;
+  readonly #options: AnswerOptions;
+  readonly #events = new HashedEvents();
+  /** what was wrong, by the number of the record */
+  #bad: Map<number, string> | undefined;
+  /** records that are written, and events among them */
+  #written = 0;
+  #event = 0;
+  #isDone = false;
+  readonly #dots: Float32Array;
+  readonly #vectors: [entity: Float32Array, address: Float32Array] | undefined;
+
+  /**
+   * Reads the records of a request; all is scored at once where only dot products are asked for.
+   * @throws RequestError 400 where the request, or a record of it, is none, with its place
+   */
+  constructor(model: Model, bytes: Uint8Array, options: AnswerOptions) {
+    this.#model = model;
+    this.#options = options;
+    readRequest(bytes, options.format, this);
+    const events = this.#events;
+    this.records = events.count + this.tally.bad;
+    const { detail } = options.form;
+    this.#dots = new Float32Array(detail === 'full' ? 0 : events.count);
+    const { dimension } = model.weights;
+    if (detail === 'verbose') this.#vectors = [new Float32Array(dimension), new Float32Array(dimension)];
+    if (detail === 'full') return;
+    model.assessAll(events, options.threshold, (i, assessment) => {
+      this.#dots[i] = assessment.dotProduct;
+      this.#count(assessment);
+    });
+  }
+
+  /** Takes a record of the request. */
+  add(name: Uint8Array, start: number, end: number, words: AddressWords): void {
+    this.#events.add(name, start, end, words);
+  }
+
+  /** Takes a record that is none. */
+  bad(message: string): void {
+    if (this.#options.onBadRecord === 'error') throw new RequestError(400, message);
+    this.#bad ??= new Map();
+    this.#bad.set(this.#events.count + this.tally.bad++, message);
+  }
+
+  #count({ isKnown, verdict }: Assessment): void {
+    this.tally[verdict]++;
+    if (!isKnown) this.tally.strangers++;
+  }
+
+  /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */
+  next(): string | undefined {
+    if (this.#isDone) return undefined;
+    const isJson = this.#options.form.format === 'json';
+    const between = isJson ? ',' : '\n';
+    let text = isJson && this.#written === 0 ? '{"predictions":[' : '';
+    while (this.#written < this.records) {
+      if (this.#written > 0) text += between;
+      const message = this.#bad?.get(this.#written);
+      this.#written++;
+      text +=
+        message === undefined ? this.#prediction(this.#event++) : `{"error":${JSON.stringify(message)}}`;
+      if (text.length >= PIECE_CHARACTERS) return text;
+    }
+    this.#isDone = true;
+    if (isJson) return `${text}]}`;
+    return this.records > 0 ? `${text}\n` : text;
+  }
+
+  /** Keys in AWS's order; a float32 has the digits of the double that it is, as AWS's Python writes it. */
+  #prediction(i: number): string {
+    const { detail } = this.#options.form;
+    if (detail === 'dot_product') return `{"dot_product":${this.#dots[i]}}`;
+    const { hashes, addresses } = this.#events;
+    const [low, high] = [hashes[i * 2], hashes[i * 2 + 1]];
+    if (detail === 'verbose') {
+      const [entity, address] = this.#vectors!;
+      this.#model.neural.readVectors(low, high, addresses, i, entity, address);
+      return `{"dot_product":${this.#dots[i]},"entity_embedding":[${entity.join()}],"ip_embedding":[${address.join()}]}`;
+    }
+    const figures = this.#model.assess(low, high, addresses, i, this.#options.threshold);
+    this.#count(figures);
+    return `{${figuresText(figures)},"reasons":${JSON.stringify(this.#model.reasons())}}`;
+  }
+}
+
+/** As many digits as a float32 has; a p-value is a share of some thousand events. */
+const [ANOMALY_DIGITS, P_VALUE_DIGITS] = [9, 4];
+
+/** `"dot_product":…,"anomaly":…,"p_value":…,"verdict":"…"` */
+export function figuresText({ dotProduct, anomaly, pValue, verdict }: Assessment): string {
+  const p = pValue === null ? 'null' : Number(pValue.toPrecision(P_VALUE_DIGITS));
+  return `"dot_product":${dotProduct},"anomaly":${Number(anomaly.toPrecision(ANOMALY_DIGITS))},"p_value":${p},"verdict":"${verdict}"`;
+}

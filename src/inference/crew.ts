@@ -1,0 +1,286 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { AddressWords } from '../addresses/address.ts';
+import { InputError } from '../errors.ts';
+import { HashedEvents } from '../events/hashedEvents.ts';
+import type { SharedModel } from '../model/sharedModel.ts';
+import type { AnswerOptions, Tally } from './answer.ts';
+import type { Order, Report } from './crewMessages.ts';
+import { RequestError } from './requestError.ts';
+
+/** An answer that a thread is writing. */
+export interface StreamedAnswer {
+  records: number;
+  /** The text, piece by piece; a reader that leaves early ends the work. @throws RequestError where the thread died */
+  pieces: AsyncGenerator<Uint8Array>;
+  /** complete once all pieces were read */
+  tally(): Tally;
+}
+
+interface Job {
+  thread: Thread;
+  begun(records: number): void;
+  failed(error: Error): void;
+  received: Uint8Array[];
+  tally: Tally | undefined;
+  error: Error | undefined;
+  wake(): void;
+}
+
+interface Thread {
+  /** which of those that share a model's memory */
+  index: number;
+  worker: Worker;
+  jobs: Set<number>;
+  /** those who wait for what it says of a model, in the order in which they asked */
+  waiting: { model: number; resolve(shared: SharedModel | undefined): void; reject(error: Error): void }[];
+}
+
+interface OpenModel {
+  shared: SharedModel;
+  /** in their order, for a thread that takes the place of one that died */
+  observed: HashedEvents;
+  times: number[];
+}
+
+/** A timer takes no more than 24.8 days. */
+const isDelay = (seconds: number) => seconds < 2_000_000;
+
+/** One thread beside the calling one for each core, at least one. */
+export const defaultCrewSize = () => Math.max(1, availableParallelism() - 1);
+
+/**
+ * Threads that score large requests while the calling thread goes on with small ones. They share the vectors of the models;
+ * each has histories of its own and is told of every observed event.
+ */
+export class ScoringCrew {
+  /** calling thread and those of the crew, for `readSharedModel` */
+  readonly sharers: number;
+  readonly #threads: Thread[] = [];
+  readonly #models = new Map<number, OpenModel>();
+  readonly #jobs = new Map<number, Job>();
+  #nextJob = 0;
+  #nextModel = 0;
+  #closed = false;
+
+  /** @param size threads, at least 1; they start at once */
+  constructor(size: number) {
+    this.sharers = size + 1;
+    for (let index = 1; index <= size; index++) this.#threads.push(this.#start(index));
+  }
+
+  /**
+   * Looks at a model's checksum while the calling thread does something else.
+   * @throws InputError where its bytes are not those that were written
+   */
+  async verify(shared: SharedModel): Promise<void> {
+    await this.#ask(this.#threads[0], { kind: 'verify', model: this.#nextModel++, shared });
+  }
+
+  /**
+   * Reads a model file, and has the model at hand in every thread.
+   * @param name how messages call it
+   * @throws InputError where it cannot be read or is no whole model
+   */
+  async load(path: string, name: string): Promise<{ number: number; shared: SharedModel }> {
+    const model = this.#nextModel++;
+    const [first] = this.#threads;
+    const { sharers } = this;
+    const shared = await this.#ask(first, { kind: 'load', model, path, name, sharers, thread: first.index });
+    await this.#openIn(this.#threads.slice(1), model, shared!);
+    return { number: model, shared: shared! };
+  }
+
+  /**
+   * Has every thread open a model whose checksum somebody else has looked at; requests wait for it in the thread's queue.
+   * @returns its number, at once
+   */
+  open(shared: SharedModel): number {
+    const model = this.#nextModel++;
+    this.#openIn(this.#threads, model, shared).catch(() => {});
+    return model;
+  }
+
+  async #openIn(threads: Thread[], model: number, shared: SharedModel): Promise<void> {
+    this.#models.set(model, { shared, observed: new HashedEvents(), times: [] });
+    try {
+      await Promise.all(
+        threads.map((thread) => this.#ask(thread, { kind: 'open', model, shared, thread: thread.index })),
+      );
+    } catch (error) {
+      this.close(model);
+      throw error;
+    }
+  }
+
+  #ask(
+    thread: Thread,
+    order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>,
+  ): Promise<SharedModel | undefined> {
+    return new Promise((resolve, reject) => {
+      thread.waiting.push({ model: order.model, resolve, reject });
+      this.#post(thread, order);
+    });
+  }
+
+  /** Forgets a model; what is being answered with it is finished. */
+  close(model: number): void {
+    this.#models.delete(model);
+    for (const thread of this.#threads) this.#post(thread, { kind: 'close', model });
+  }
+
+  /** Tells all threads that an account has one event more. */
+  observe(model: number, [hashLow, hashHigh]: Uint32Array, words: AddressWords, time: number): void {
+    const entry = this.#models.get(model);
+    if (!entry) return;
+    entry.observed.addHashed(hashLow, hashHigh, words);
+    entry.times.push(time);
+    for (const thread of this.#threads) {
+      this.#post(thread, { kind: 'observe', model, hashLow, hashHigh, words, time });
+    }
+  }
+
+  /**
+   * Answers a request in the thread with the least to do.
+   * @param bytes of the request; taken over where they are all of their buffer
+   * @param timeoutSeconds until the answer must have begun
+   * @throws RequestError 400 where it is none, 503 where the thread died or the time is over
+   */
+  async answer(
+    model: number,
+    bytes: Uint8Array,
+    options: AnswerOptions,
+    timeoutSeconds = Number.POSITIVE_INFINITY,
+  ): Promise<StreamedAnswer> {
+    const thread = this.#threads.reduce((least, one) => (one.jobs.size < least.jobs.size ? one : least));
+    const number = this.#nextJob++;
+    const nobody = () => {};
+    const job: Job = {
+      thread,
+      begun: nobody,
+      failed: nobody,
+      received: [],
+      tally: undefined,
+      error: undefined,
+      wake: nobody,
+    };
+    this.#jobs.set(number, job);
+    thread.jobs.add(number);
+    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    const timer = isDelay(timeoutSeconds)
+      ? setTimeout(() => this.#giveUp(number, job), timeoutSeconds * 1000)
+      : undefined;
+    const records = await new Promise<number>((resolve, reject) => {
+      job.begun = resolve;
+      job.failed = reject;
+      this.#post(thread, { kind: 'answer', job: number, model, bytes: own, options }, [
+        own.buffer as ArrayBuffer,
+      ]);
+    }).finally(() => clearTimeout(timer));
+    return { records, pieces: this.#pieces(number, job), tally: () => job.tally! };
+  }
+
+  async *#pieces(number: number, job: Job): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        const piece = job.received.shift();
+        if (piece) {
+          this.#post(job.thread, { kind: 'more', job: number });
+          yield piece;
+        } else if (job.error) {
+          throw job.error;
+        } else if (job.tally) {
+          return;
+        } else {
+          await new Promise<void>((resolve) => {
+            job.wake = resolve;
+          });
+        }
+      }
+    } finally {
+      if (!job.tally && !job.error) this.#post(job.thread, { kind: 'drop', job: number });
+      this.#end(number, job);
+    }
+  }
+
+  #end(number: number, job: Job): void {
+    this.#jobs.delete(number);
+    job.thread.jobs.delete(number);
+  }
+
+  #post(thread: Thread, order: Order, moved: ArrayBuffer[] = []): void {
+    thread.worker.postMessage(order, moved);
+  }
+
+  #start(index: number): Thread {
+    const worker = new Worker(new URL('./crewThread.js', import.meta.url));
+    const thread: Thread = { index, worker, jobs: new Set(), waiting: [] };
+    worker.on('message', (report: Report) => this.#hear(thread, report));
+    worker.on('error', (error) => this.#replace(thread, error));
+    return thread;
+  }
+
+  #hear(thread: Thread, report: Report): void {
+    if (report.kind === 'opened' || report.kind === 'refused') {
+      const at = thread.waiting.findIndex(({ model }) => model === report.model);
+      // A thread that took the place of another opens models that nobody waits for.
+      if (at < 0) return;
+      const [asked] = thread.waiting.splice(at, 1);
+      if (report.kind === 'opened') asked.resolve(report.shared);
+      else asked.reject(report.isInputError ? new InputError(report.message) : new Error(report.message));
+      return;
+    }
+    const job = this.#jobs.get(report.job);
+    if (!job) return;
+    if (report.kind === 'begun') job.begun(report.records);
+    else if (report.kind === 'piece') job.received.push(report.bytes);
+    else if (report.kind === 'done') job.tally = report.tally;
+    else this.#fail(report.job, job, new RequestError(report.status, report.message));
+    job.wake();
+  }
+
+  #fail(number: number, job: Job, error: Error): void {
+    job.error = error;
+    job.failed(error);
+    job.wake();
+    this.#end(number, job);
+  }
+
+  #giveUp(number: number, job: Job): void {
+    this.#post(job.thread, { kind: 'drop', job: number });
+    this.#fail(
+      number,
+      job,
+      new RequestError(503, 'no answer in time: the server has too much to do. Try again.'),
+    );
+  }
+
+  /** A thread died, of a lack of memory most likely: its jobs fail, and another one takes its place. */
+  #replace(dead: Thread, error: Error): void {
+    if (this.#closed) return;
+    const thread = this.#start(dead.index);
+    this.#threads[this.#threads.indexOf(dead)] = thread;
+    for (const { reject } of dead.waiting) reject(error);
+    for (const number of dead.jobs) {
+      const job = this.#jobs.get(number)!;
+      this.#fail(number, job, new RequestError(503, `a scoring thread died (${error.message}). Try again.`));
+    }
+    for (const [model, { shared, observed, times }] of this.#models) {
+      this.#post(thread, { kind: 'open', model, shared, thread: thread.index });
+      for (const [i, time] of times.entries()) {
+        const [hashLow, hashHigh] = observed.hashes.subarray(i * 2, i * 2 + 2);
+        const words = observed.addresses.slice(i * 4, i * 4 + 4);
+        this.#post(thread, { kind: 'observe', model, hashLow, hashHigh, words, time });
+      }
+    }
+  }
+
+  /** Ends all threads; what they were answering fails. */
+  async end(): Promise<void> {
+    this.#closed = true;
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+    for (const [number, job] of this.#jobs) {
+      this.#fail(number, job, new RequestError(503, 'the server is stopping.'));
+    }
+  }
+}

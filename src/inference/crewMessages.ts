@@ -1,0 +1,36 @@
+import type { SharedModel } from '../model/sharedModel.ts';
+import type { AnswerOptions, Tally } from './answer.ts';
+
+/*
+ * What the main thread and the threads that score say to each other.
+ */
+
+export type Order =
+  /** Read a model file, and have the model at hand. */
+  | { kind: 'load'; model: number; path: string; name: string; sharers: number; thread: number }
+  /** Look at its checksum. */
+  | { kind: 'verify'; model: number; shared: SharedModel }
+  /** Have a model at hand. @param thread which of those that share its memory this is */
+  | { kind: 'open'; model: number; shared: SharedModel; thread: number }
+  /** Forget it; answers in the making are finished with it. */
+  | { kind: 'close'; model: number }
+  /** An account has one event more. @param words u32[4] */
+  | { kind: 'observe'; model: number; hashLow: number; hashHigh: number; words: Uint32Array; time: number }
+  | { kind: 'answer'; job: number; model: number; bytes: Uint8Array; options: AnswerOptions }
+  /** The reader has taken a piece. */
+  | { kind: 'more'; job: number }
+  /** The reader has gone. */
+  | { kind: 'drop'; job: number };
+
+export type Report =
+  /** @param shared what was read, after `load` */
+  | { kind: 'opened'; model: number; shared?: SharedModel }
+  | { kind: 'refused'; model: number; message: string; isInputError: boolean }
+  /** The request is one, and its answer begins. */
+  | { kind: 'begun'; job: number; records: number }
+  | { kind: 'piece'; job: number; bytes: Uint8Array }
+  | { kind: 'done'; job: number; tally: Tally }
+  | { kind: 'failed'; job: number; status: number; message: string };
+
+/** Pieces that a thread makes before the reader has taken the first: a slow client holds so much memory. */
+export const PIECES_AHEAD = 8;

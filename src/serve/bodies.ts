@@ -1,0 +1,75 @@
+import type { IncomingMessage } from 'node:http';
+import { RequestError } from '../inference/requestError.ts';
+
+/**
+ * Reads the bodies of requests, and knows how much of them is in memory: thousands of clients that send slowly must not hold
+ * more than there is.
+ */
+export class Bodies {
+  readonly #limitBytes: number;
+  readonly #budgetBytes: number;
+  /** of all bodies that are arriving or being answered */
+  heldBytes = 0;
+
+  /**
+   * @param limitBytes  of one body
+   * @param budgetBytes of all together
+   */
+  constructor(limitBytes: number, budgetBytes: number) {
+    this.#limitBytes = limitBytes;
+    this.#budgetBytes = budgetBytes;
+  }
+
+  /**
+   * Reads a body; its bytes count until `release`.
+   * @throws RequestError 413 where it is too large, 429 where there is no room, 400 where it ends early
+   */
+  read(
+    payload: IncomingMessage,
+    announcedBytes: number,
+    done: (error: Error | null, body?: Buffer) => void,
+  ): void {
+    if (announcedBytes > this.#limitBytes) {
+      done(this.#tooLarge());
+      return;
+    }
+    const chunks: Buffer[] = [];
+    let length = 0;
+    const finish = (error: Error | null, body?: Buffer) => {
+      payload.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
+      if (error) {
+        this.heldBytes -= length;
+        // What still comes is not kept.
+        payload.resume();
+      }
+      done(error, body);
+    };
+    payload.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      this.heldBytes += chunk.length;
+      if (length > this.#limitBytes) finish(this.#tooLarge());
+      else if (this.heldBytes > this.#budgetBytes) finish(busy());
+      else chunks.push(chunk);
+    });
+    payload.on('end', () => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)));
+    payload.on('close', () => finish(new RequestError(400, 'body: ended before it was complete.')));
+  }
+
+  release(body: Buffer): void {
+    this.heldBytes -= body.length;
+  }
+
+  #tooLarge(): RequestError {
+    return new RequestError(
+      413,
+      `body: expected at most ${this.#limitBytes} bytes, got more. Send it in parts, or start the server with a larger --max-body.`,
+    );
+  }
+}
+
+/** Too much at once; the next try may succeed. */
+export const busy = () =>
+  new RequestError(
+    429,
+    'too many requests at once. Try again in a second, or start the server with a larger limit.',
+  );

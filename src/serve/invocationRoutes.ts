@@ -1,0 +1,51 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { invoke } from './invoke.ts';
+import { invocationSchema, named, schema } from './schemas.ts';
+import type { ServedModel } from './servedModel.ts';
+import type { Serving } from './serving.ts';
+
+/** SageMaker clients name one of several models by it. */
+const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
+
+/** SageMaker's own routes: what its hosting calls in a container, and what its clients call. */
+export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
+  const target = (request: FastifyRequest): ServedModel | Promise<ServedModel> => {
+    const name = request.headers[TARGET_MODEL];
+    return typeof name === 'string' && serving.shelf ? serving.shelf.get(name) : serving.main;
+  };
+
+  app.get(
+    '/ping',
+    { schema: schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] }) },
+    (_, reply) => reply.send(),
+  );
+
+  app.post('/invocations', { schema: invocationSchema('Score events') }, async (request, reply) =>
+    invoke(serving, await target(request), request, reply),
+  );
+
+  app.post(
+    '/endpoints/:name/invocations',
+    {
+      schema: invocationSchema(
+        "Score events, by the path that SageMaker's clients use; any endpoint name is taken",
+        named,
+      ),
+    },
+    async (request, reply) => {
+      reply.header('x-amzn-invoked-production-variant', 'AllTraffic');
+      return invoke(serving, await target(request), request, reply);
+    },
+  );
+
+  app.get(
+    '/execution-parameters',
+    { schema: schema('SageMaker', 'How batch transform should call', { 200: 'its parameters' }) },
+    (_, reply: FastifyReply) =>
+      reply.send({
+        MaxConcurrentTransforms: serving.options.threads + 1,
+        BatchStrategy: 'MULTI_RECORD',
+        MaxPayloadInMB: 6,
+      }),
+  );
+}

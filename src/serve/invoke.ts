@@ -1,0 +1,66 @@
+import { Readable } from 'node:stream';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Answer, type AnswerOptions } from '../inference/answer.ts';
+import { ANSWER_TYPES, type AnswerForm, answerForm, requestFormat } from '../inference/mediaTypes.ts';
+import type { ServedModel } from './servedModel.ts';
+import type { Serving } from './serving.ts';
+
+/**
+ * Larger requests are scored by the crew: so many bytes take some 5 ms, for which others wait. Vectors are 256 numbers and
+ * more a record, reasons several sentences.
+ */
+const LARGE_BYTES: Record<AnswerForm['detail'], number> = { dot_product: 32_768, verbose: 1024, full: 4096 };
+
+export const CUSTOM_ATTRIBUTES = 'x-amzn-sagemaker-custom-attributes';
+
+/** Answers a request of AWS's inference formats. @throws RequestError where it is none */
+export async function invoke(
+  serving: Serving,
+  served: ServedModel,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const { headers } = request;
+  const format = requestFormat(headers['content-type']);
+  const form = answerForm(headers.accept);
+  const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+  serving.requireRoom();
+  const options: AnswerOptions = { format, form, threshold: serving.options.threshold, onBadRecord: 'error' };
+  reply.header('content-type', ANSWER_TYPES[form.format]);
+  const attributes = headers[CUSTOM_ATTRIBUTES];
+  if (typeof attributes === 'string') reply.header(CUSTOM_ATTRIBUTES, attributes);
+  if (body.length > LARGE_BYTES[form.detail]) return invokeInCrew(serving, served, body, options, reply);
+  const answer = new Answer(served.model, body, options);
+  let text = '';
+  for (let piece = answer.next(); piece !== undefined; piece = answer.next()) text += piece;
+  serving.metrics.scored(answer.tally);
+  // As bytes, since to a text the type's charset would be added, which AWS does not send.
+  return reply.send(Buffer.from(text));
+}
+
+async function invokeInCrew(
+  serving: Serving,
+  served: ServedModel,
+  body: Buffer,
+  options: AnswerOptions,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  serving.inFlight++;
+  let ended = false;
+  const end = () => {
+    if (!ended) serving.inFlight--;
+    ended = true;
+  };
+  try {
+    // The body stays counted until the answer is sent, though its bytes move to the other thread.
+    const bytes = new Uint8Array(body);
+    const answer = await serving.crew.answer(served.number, bytes, options, serving.options.timeoutSeconds);
+    const stream = Readable.from(answer.pieces, { objectMode: false, highWaterMark: 1 << 18 });
+    stream.once('end', () => serving.metrics.scored(answer.tally()));
+    stream.once('close', end);
+    return reply.send(stream);
+  } catch (error) {
+    end();
+    throw error;
+  }
+}

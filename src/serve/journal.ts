@@ -1,0 +1,110 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { type AddressWords, formatAddress } from '../addresses/address.ts';
+import { InputError, quoted } from '../errors.ts';
+import { hashEntityBytes } from '../events/entityHash.ts';
+import { EventReader } from '../events/readEvents.ts';
+import { formatTime } from '../events/time.ts';
+import { writeFailure } from '../files/atomicFile.ts';
+import { readChunks } from '../files/input.ts';
+
+/** An event that a model was told of. */
+export interface Observation {
+  entity: string;
+  words: AddressWords;
+  /** seconds since 1970 */
+  time: number;
+}
+
+/**
+ * Observed events as a CSV file that only grows: what a server was told survives its end, and `ip-insights update` takes it.
+ * Events are with the operating system when `append` returns: they survive a kill -9, not a power cut.
+ */
+export class Journal {
+  readonly path: string;
+  readonly #file: number;
+
+  /**
+   * Opens or makes the file. What a killed server was writing when it died is cut off: nobody was told that it was kept.
+   * @throws InputError where it cannot be written
+   */
+  constructor(path: string) {
+    this.path = path;
+    try {
+      this.#file = openSync(path, 'a+');
+    } catch (error) {
+      throw writeFailure(path, error);
+    }
+    const stat = fstatSync(this.#file);
+    if (!stat.isFile()) {
+      closeSync(this.#file);
+      throw new InputError(`${path}: expected a file to keep observed events in, found a folder or device.`);
+    }
+    ftruncateSync(this.#file, wholeLines(this.#file, stat.size));
+  }
+
+  /**
+   * Keeps events, all or none.
+   * @throws InputError where the disk is full
+   */
+  append(observations: Observation[]): void {
+    const lines = observations.map(
+      ({ entity, words, time }) => `${csvField(entity)},${formatAddress(words)},${formatTime(time)}\n`,
+    );
+    const bytes = Buffer.from(lines.join(''));
+    const before = fstatSync(this.#file).size;
+    let written = 0;
+    try {
+      while (written < bytes.length) written += writeSync(this.#file, bytes, written);
+    } catch (error) {
+      if (written > 0) ftruncateSync(this.#file, before);
+      throw writeFailure(this.path, error);
+    }
+  }
+
+  /**
+   * The events that were kept, in their order.
+   * @param take is given low and high word of the entity's hash, u32[4] of the address, and the time; valid during the call only
+   * @returns how many
+   * @throws InputError at a line that is none of ours
+   */
+  async replay(take: (hash: Uint32Array, words: AddressWords, time: number) => void): Promise<number> {
+    const hash = new Uint32Array(2);
+    const options = {
+      name: this.path,
+      onBadLine: (line: number, sentence: string) => {
+        throw new InputError(`${this.path}:${line}: ${sentence} Remove the line, or name another journal.`);
+      },
+    };
+    const reader = new EventReader(options, ({ bytes, entityStart, entityEnd, words, time }) => {
+      hashEntityBytes(bytes, entityStart, entityEnd, hash);
+      take(hash, words, time);
+    });
+    for await (const chunk of readChunks(this.path)) reader.push(chunk);
+    return reader.finish().events;
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** @throws InputError where a name cannot stand in a line of the journal */
+export function requireOneLine(entity: string, place: string): void {
+  if (!/[\r\n]/.test(entity)) return;
+  throw new InputError(`${place}: expected an entity without line breaks, got ${quoted(entity)}.`);
+}
+
+const csvField = (text: string) => (/^[ \t]|[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+
+/** Where the last whole line of a file ends. */
+function wholeLines(file: number, sizeBytes: number): number {
+  const piece = new Uint8Array(1 << 16);
+  for (let end = sizeBytes; end > 0; ) {
+    const from = Math.max(0, end - piece.length);
+    const got = readSync(file, piece, 0, end - from, from);
+    const newline = piece.subarray(0, got).lastIndexOf(10);
+    if (newline >= 0) return from + newline + 1;
+    end = from;
+  }
+  return 0;
+}

@@ -1,0 +1,100 @@
+import type { FastifyInstance } from 'fastify';
+import { InputError, quoted } from '../errors.ts';
+import { leaveSignals } from '../files/atomicFile.ts';
+import { createServer, type ServerOptions } from './server.ts';
+import { Serving, type ServingOptions } from './serving.ts';
+
+export interface RunOptions extends ServingOptions, ServerOptions {
+  host: string;
+  port: number;
+  /** SageMaker kills after 30 */
+  stopSeconds: number;
+}
+
+/** How often idle connections are closed while the last requests are answered. */
+const IDLE_CHECK_MILLISECONDS = 50;
+
+/**
+ * Serves until SIGTERM or SIGINT, then answers what was asked before. SIGHUP reloads the model.
+ * @throws InputError where a file is missing or damaged, or the port is taken
+ */
+export async function runServer(options: RunOptions): Promise<void> {
+  const started = performance.now();
+  leaveSignals();
+  let stopBy: (signal: string) => void = () => {};
+  const stopping = new Promise<string>((resolve) => {
+    stopBy = resolve;
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stopBy);
+  const serving = await Serving.start(options);
+  try {
+    const app = await createServer(serving, options);
+    const reload = () => reloadAndTell(serving, app);
+    process.on('SIGHUP', reload);
+    const url = await listen(app, options);
+    const milliseconds = Math.round(performance.now() - started);
+    app.log.info({ url, milliseconds, ...whatIsServed(serving) }, 'listening');
+    const signal = await stopping;
+    app.log.info({ signal, inFlight: serving.inFlight }, 'stopping: what was asked before is answered');
+    await close(app, options.stopSeconds);
+    app.log.info('stopped');
+    process.removeListener('SIGHUP', reload);
+  } finally {
+    await serving.end();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeListener(signal, stopBy);
+  }
+}
+
+async function listen(app: FastifyInstance, { host, port }: RunOptions): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE') {
+      throw new InputError(
+        `--port: ${port} is taken on ${host}. Stop what listens there, or choose another port.`,
+      );
+    }
+    if (code === 'EACCES') {
+      throw new InputError(`--port: no permission for port ${port}. Choose one above 1023.`);
+    }
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN') {
+      throw new InputError(`--host: expected an address of this machine, got ${quoted(host)} (${message}).`);
+    }
+    throw error;
+  }
+}
+
+/** Ends once all is answered, or the time is over. */
+async function close(app: FastifyInstance, seconds: number): Promise<void> {
+  // A connection that is kept alive is idle once its last request is answered, and would be waited for.
+  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MILLISECONDS);
+  const limit = setTimeout(() => {
+    app.log.warn({ seconds }, 'some requests were not answered in time');
+    app.server.closeAllConnections();
+  }, seconds * 1000);
+  await app.close();
+  clearInterval(idle);
+  clearTimeout(limit);
+}
+
+async function reloadAndTell(serving: Serving, app: FastifyInstance): Promise<void> {
+  try {
+    await serving.reload();
+    app.log.info(whatIsServed(serving), 'reloaded');
+  } catch (error) {
+    app.log.error({ reason: (error as Error).message }, 'not reloaded');
+  }
+}
+
+/** For the log: what is known of the model. */
+function whatIsServed(serving: Serving): Record<string, unknown> {
+  if (serving.options.model === undefined) return { models: serving.options.models?.folder };
+  const { data } = serving.main.model.card;
+  return {
+    model: serving.options.model,
+    events: data.events,
+    entities: data.entities,
+    eventsAdded: data.eventsAdded,
+  };
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod';
+
+/*
+ * What the OpenAPI document says of the routes. Requests are checked by the code that reads them, which knows the place of a
+ * fault; these schemas describe only.
+ */
+
+type Json = Record<string, unknown>;
+
+/** The JSON schema of a shape. */
+export const jsonSchema = (shape: z.ZodType): Json => {
+  const { $schema: _, ...rest } = z.toJSONSchema(shape, { io: 'input' });
+  return rest;
+};
+
+/** What a refused request is answered. */
+export const errorShape = z.object({ error: z.string() });
+
+const ERRORS: Record<number, string> = {
+  400: 'the request is none; the error names the place',
+  401: 'no token, or a wrong one',
+  413: 'the body is too large',
+  415: 'the content type is another one',
+  429: 'too many requests at once; Retry-After says when to try again',
+  503: 'no answer in time',
+};
+
+/** Path parameter `name`. */
+export const named: Json = {
+  type: 'object',
+  properties: { name: { type: 'string' } },
+  required: ['name'],
+};
+
+type Answers = Record<number, string | { description: string; shape: z.ZodType }>;
+
+/**
+ * @param answers for each status what it means, and the shape of the answer where it has one
+ * @param params  JSON schema of the path's parameters
+ */
+export function schema(
+  tag: string,
+  summary: string,
+  answers: Answers & { security?: [] },
+  params?: Json,
+): Json {
+  const { security, ...rest } = answers;
+  const all: Answers = security ? rest : { 401: ERRORS[401], 429: ERRORS[429], ...rest };
+  const response: Json = {};
+  for (const [status, answer] of Object.entries(all)) {
+    const isError = Number(status) >= 400;
+    const description = typeof answer === 'string' ? answer : answer.description;
+    const shape = typeof answer === 'string' ? (isError ? errorShape : undefined) : answer.shape;
+    response[status] = {
+      description,
+      ...(shape && { content: { 'application/json': { schema: jsonSchema(shape) } } }),
+    };
+  }
+  const words = summary.replace(/[^A-Za-z ]/g, '').split(' ');
+  const operationId = words.map((word, i) =>
+    i === 0 ? word.toLowerCase() : word.charAt(0).toUpperCase() + word.slice(1),
+  );
+  return {
+    tags: [tag],
+    summary,
+    operationId: operationId.join(''),
+    response,
+    ...(params && { params }),
+    ...(security && { security }),
+  };
+}
+
+/** The errors that any route with a body may answer. */
+export const bodyErrors = (statuses: number[]): Answers =>
+  Object.fromEntries(statuses.map((status) => [status, ERRORS[status]]));
+
+const features = z.tuple([z.string(), z.string()]);
+const instance = z.union([
+  z.object({ features }),
+  z.object({ data: z.object({ features: z.object({ values: features }) }) }),
+]);
+const prediction = z.object({
+  dot_product: z.number(),
+  entity_embedding: z.array(z.number()).optional(),
+  ip_embedding: z.array(z.number()).optional(),
+  anomaly: z.number().optional(),
+  p_value: z.number().nullable().optional(),
+  verdict: z.enum(['ok', 'suspicious', 'unknown']).optional(),
+  reasons: z.array(z.object({ code: z.string(), sentence: z.string() })).optional(),
+});
+
+/** Routes that take AWS's inference formats. */
+export function invocationSchema(summary: string, params?: Json): Json {
+  const described = schema(
+    'SageMaker',
+    summary,
+    { 200: 'predictions, in the order of the records', ...bodyErrors([400, 413, 415, 503]) },
+    params,
+  );
+  const predictions = z.object({ predictions: z.array(prediction) });
+  return {
+    ...described,
+    description:
+      'Accept: application/json (default) or application/jsonlines; with `; verbose=True` the vectors too, with `; detail=full` anomaly, p-value, verdict and reasons.',
+    body: {
+      content: {
+        'application/json': {
+          schema: jsonSchema(z.object({ instances: z.array(instance) })),
+          example: { instances: [{ features: ['alice', '198.51.100.7'] }] },
+        },
+        'text/csv': { schema: { type: 'string' }, example: 'alice,198.51.100.7\n' },
+        'application/jsonlines': {
+          schema: { type: 'string' },
+          example: '{"features":["alice","198.51.100.7"]}\n',
+        },
+      },
+    },
+    response: {
+      ...(described.response as Json),
+      200: {
+        description: 'predictions, in the order of the records',
+        content: {
+          'application/json': { schema: jsonSchema(predictions) },
+          'application/jsonlines': { schema: { type: 'string' }, example: '{"dot_product":1.5}\n' },
+        },
+      },
+    },
+  };
+}

@@ -1,0 +1,195 @@
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import { type AddressWords, explainBadAddress, formatAddress, parseAddress } from '../addresses/address.ts';
+import { quoted } from '../errors.ts';
+import { hashEntity } from '../events/entityHash.ts';
+import { latestTime } from '../events/future.ts';
+import { formatTime, parseTime } from '../events/time.ts';
+import { emptyTally } from '../inference/answer.ts';
+import { RequestError } from '../inference/requestError.ts';
+import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
+import { version } from '../version.ts';
+import { type Observation, requireOneLine } from './journal.ts';
+import { inShape, readJsonBody } from './readBody.ts';
+import { bodyErrors, jsonSchema, schema } from './schemas.ts';
+import type { ServedModel } from './servedModel.ts';
+import type { Serving } from './serving.ts';
+
+/** More take longer than others should wait; `/invocations` with `detail=full` takes any number. */
+const MOST_EVENTS = 1000;
+
+const event = z.object({ entity: z.string().min(1), address: z.string() });
+const timedEvent = event.extend({
+  time: z
+    .union([z.number(), z.string()])
+    .optional()
+    .describe('seconds since 1970, or ISO 8601; default: now'),
+});
+const list = <T extends z.ZodType>(one: T) => z.object({ events: z.array(one).min(1).max(MOST_EVENTS) });
+const oneOrMore = <T extends z.ZodType>(one: T) => z.union([one, list(one)]);
+/** `in` would find what objects inherit. */
+const isMany = (body: unknown): body is { events: unknown } =>
+  typeof body === 'object' && body !== null && Object.hasOwn(body, 'events');
+
+const score = z.object({
+  entity: z.string(),
+  address: z.string().describe('in canonical form'),
+  dot_product: z.number().describe('high = expected; means nothing for an entity never seen'),
+  anomaly: z.number().describe('in nats; high = strange, 0 where an attacker is as likely'),
+  p_value: z.number().nullable().describe('share of honest events at least this strange'),
+  verdict: z.enum(['ok', 'suspicious', 'unknown']),
+  reasons: z.array(z.object({ code: z.string(), sentence: z.string() })),
+});
+
+/** Our own routes: the score people can act on. */
+export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
+  app.post(
+    '/v1/score',
+    {
+      schema: {
+        ...schema('Score', 'Score one event or some', {
+          200: {
+            description: 'one score, or {"scores": […]} for {"events": […]}',
+            shape: z.union([score, z.object({ scores: z.array(score) })]),
+          },
+          ...bodyErrors([400, 413, 415]),
+        }),
+        body: jsonSchema(oneOrMore(event)),
+      },
+    },
+    (request, reply) => {
+      const { main } = serving;
+      const body = readJsonBody(request);
+      if (!isMany(body)) return reply.send(scoreOf(main, inShape(body, event), 'address'));
+      const { events } = inShape(body, list(event));
+      return reply.send({ scores: events.map((one, i) => scoreOf(main, one, `events[${i}].address`)) });
+    },
+  );
+
+  app.post(
+    '/v1/observe',
+    {
+      schema: {
+        ...schema('Score', 'Tell the model of honest events, which it learns at once', {
+          200: { description: 'how many were learned', shape: z.object({ observed: z.number() }) },
+          507: 'they cannot be kept, and were not learned',
+          ...bodyErrors([400, 413, 415]),
+        }),
+        body: jsonSchema(oneOrMore(timedEvent)),
+      },
+    },
+    (request, reply) => {
+      const body = readJsonBody(request);
+      const isList = isMany(body);
+      const events = isList ? inShape(body, list(timedEvent)).events : [inShape(body, timedEvent)];
+      const observations = events.map((one, i) => observationOf(one, isList ? `events[${i}].` : ''));
+      serving.observe(observations);
+      return reply.send({ observed: observations.length });
+    },
+  );
+
+  app.get(
+    '/v1/model',
+    { schema: schema('Score', 'The model in use', { 200: 'what it was trained with, and when' }) },
+    (_, reply) => reply.send(describeModel(serving.main, serving.keepsJournal)),
+  );
+
+  app.post(
+    '/v1/model/reload',
+    {
+      schema: schema('Score', 'Read the model file and the tokens again', {
+        200: 'the new model is in use',
+        422: 'the file is damaged or gone; the old model stays',
+      }),
+    },
+    async (_, reply) => reply.send(describeModel(await serving.reload(), serving.keepsJournal)),
+  );
+
+  function scoreOf(
+    { model }: ServedModel,
+    { entity, address }: z.infer<typeof event>,
+    place: string,
+  ): z.infer<typeof score> {
+    const words = wordsOf(address, place);
+    const [low, high] = hashEntity(entity);
+    const { isKnown, dotProduct, anomaly, pValue, verdict } = model.assess(
+      low,
+      high,
+      words,
+      0,
+      serving.options.threshold,
+    );
+    serving.metrics.scored({ ...emptyTally(), [verdict]: 1, strangers: isKnown ? 0 : 1 });
+    return {
+      entity,
+      address: formatAddress(words),
+      dot_product: dotProduct,
+      anomaly,
+      p_value: pValue,
+      verdict,
+      reasons: model.reasons(),
+    };
+  }
+}
+
+/** @param prefix of the event's place in messages */
+function observationOf({ entity, address, time }: z.infer<typeof timedEvent>, prefix: string): Observation {
+  const words = wordsOf(address, `${prefix}address`);
+  requireOneLine(entity, `${prefix}entity`);
+  const now = Date.now() / 1000;
+  const seconds = time === undefined ? now : typeof time === 'number' ? time : parseTime(time);
+  if (!(seconds >= 0 && seconds <= latestTime(now))) {
+    throw new RequestError(
+      400,
+      `${prefix}time: expected seconds since 1970 or ISO 8601, at most a day ahead of ${formatTime(now)}, got ${quoted(String(time))}.`,
+    );
+  }
+  return { entity, words, time: seconds };
+}
+
+/** @throws RequestError 400 */
+function wordsOf(address: string, place: string): AddressWords {
+  const words = parseAddress(address);
+  if (words) return words;
+  throw new RequestError(
+    400,
+    `${place}: expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`,
+  );
+}
+
+const timeText = (seconds: number | null) => (seconds === null ? null : formatTime(seconds));
+
+/** AWS's names for hyperparameters, as in training jobs. */
+function describeModel(
+  { model, loadedAt, sizeBytes }: ServedModel,
+  keepsJournal: boolean,
+): Record<string, unknown> {
+  const { data, hyperparameters, threshold, trainedBy, seed, mixture, quantization } = model.card;
+  return {
+    version,
+    trained_by: trainedBy,
+    loaded_at: new Date(loadedAt).toISOString(),
+    size_bytes: sizeBytes,
+    seed,
+    hyperparameters: Object.fromEntries(
+      HYPERPARAMETERS.map(({ name, awsName }) => [awsName, hyperparameters[name]]),
+    ),
+    data: {
+      events: data.events,
+      entities: data.entities,
+      first_time: timeText(data.firstTime),
+      last_time: timeText(data.lastTime),
+      events_added: data.eventsAdded,
+    },
+    tables: mixture.tables.map(({ kind, name }) => ({ kind, name })),
+    half_life_days: mixture.halfLifeDays,
+    vector_bits: quantization?.bits ?? 32,
+    threshold: threshold && {
+      anomaly: threshold.anomaly,
+      rule: threshold.rule,
+      limit: threshold.limit,
+      false_positive_rate: threshold.falsePositiveRate,
+    },
+    keeps_observed_events: keepsJournal,
+  };
+}

@@ -1,0 +1,45 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { ScoringCrew } from '../inference/crew.ts';
+import type { Model } from '../model/model.ts';
+import { openSharedModel, readSharedModel } from '../model/sharedModel.ts';
+
+/** A model at hand: in the main thread for small requests, in those of the crew for large ones. */
+export interface ServedModel {
+  model: Model;
+  /** its number in the crew */
+  number: number;
+  /** of its file, in bytes */
+  sizeBytes: number;
+  /** milliseconds since 1970 */
+  loadedAt: number;
+}
+
+/**
+ * Loads a model while the crew verifies its checksum: the fastest way to the first answer, for a process that has none to give
+ * meanwhile. The crew may still be opening it for itself.
+ * @returns the model, and what ends once large requests can be answered too
+ * @throws InputError where the file cannot be read or is no whole model
+ */
+export async function loadAtStart(path: string, crew: ScoringCrew): Promise<ServedModel> {
+  const shared = readSharedModel(path, crew.sharers);
+  const verified = crew.verify(shared);
+  // Should this thread find a fault first, nobody waits for the other.
+  verified.catch(() => {});
+  const model = openSharedModel(shared, 0, 'elsewhere');
+  await verified;
+  return { model, number: crew.open(shared), sizeBytes: shared.bytes.byteLength, loadedAt: Date.now() };
+}
+
+/**
+ * Loads a model in the threads of the crew, so that requests are answered meanwhile but for the last step.
+ * @throws InputError where the file cannot be read or is no whole model; its folder is left out of the message
+ */
+export async function loadMeanwhile(path: string, crew: ScoringCrew): Promise<ServedModel> {
+  const { number, shared } = await crew.load(path, basename(path));
+  const model = openSharedModel(shared, 0, 'elsewhere');
+  return { model, number, sizeBytes: shared.bytes.byteLength, loadedAt: Date.now() };
+}
+
+/** Size of a file in bytes. @throws where it cannot be looked at */
+export const fileSize = (path: string) => statSync(path).size;

@@ -1,0 +1,161 @@
+import swagger from '@fastify/swagger';
+import {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  fastify,
+} from 'fastify';
+import { RequestError } from '../inference/requestError.ts';
+import { version } from '../version.ts';
+import { invocationRoutes } from './invocationRoutes.ts';
+import { modelRoutes } from './modelRoutes.ts';
+import { schema } from './schemas.ts';
+import { scoreRoutes } from './scoreRoutes.ts';
+import type { Serving } from './serving.ts';
+
+export interface ServerOptions {
+  /** of pino: `info`, `warn`, … or `silent` */
+  logLevel: string;
+  /** a line for each request: route, status and time, nothing of its content */
+  logRequests: boolean;
+  /** where the log goes, a JSON object a line */
+  log: NodeJS.WritableStream;
+}
+
+/** Headers must be there after so many seconds. */
+const HEADERS_SECONDS = 10;
+/** Longer than the idle time of the load balancers before it, so that they end connections, not we. */
+const KEEP_ALIVE_SECONDS = 75;
+
+/** The HTTP server on the models of `serving`, not yet listening. */
+export async function createServer(serving: Serving, options: ServerOptions): Promise<FastifyInstance> {
+  const { timeoutSeconds } = serving.options;
+  const app = fastify({
+    logger: { level: options.logLevel, stream: options.log },
+    disableRequestLogging: true,
+    requestTimeout: timeoutSeconds * 1000,
+    // Nothing moves on the connection for longer than an answer may take: its reader is gone.
+    connectionTimeout: (timeoutSeconds + HEADERS_SECONDS) * 1000,
+    keepAliveTimeout: KEEP_ALIVE_SECONDS * 1000,
+    http: {
+      headersTimeout: Math.min(HEADERS_SECONDS, timeoutSeconds) * 1000,
+      connectionsCheckingInterval: 1000,
+    },
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 256 },
+    exposeHeadRoutes: false,
+  });
+  // Requests are checked where they are read; schemas are for the OpenAPI document.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (request, payload, done) => {
+    const announced = Number(request.headers['content-length'] ?? 0);
+    serving.bodies.read(payload, announced, done);
+  });
+
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.url === '/ping' || serving.admits(request.headers.authorization)) {
+      done();
+      return;
+    }
+    reply.header('www-authenticate', 'Bearer');
+    done(new RequestError(401, 'Authorization: expected "Bearer TOKEN" with a token of this server.'));
+  });
+  app.addHook('onResponse', (request, reply, done) => {
+    if (request.body instanceof Buffer) serving.bodies.release(request.body);
+    const route = routeOf(request);
+    const milliseconds = reply.elapsedTime;
+    serving.metrics.request(route, reply.statusCode, milliseconds / 1000);
+    if (options.logRequests) {
+      app.log.info({ method: request.method, route, status: reply.statusCode, milliseconds }, 'request');
+    }
+    done();
+  });
+  app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: `there is no ${request.method} ${request.url.split('?')[0]}.` }),
+  );
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'ip-insights',
+        version,
+        description:
+          "How strange a login's address is for its account. Speaks Amazon SageMaker IP Insights' formats, and its own.",
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+      tags: [
+        { name: 'SageMaker', description: "Amazon SageMaker's routes and formats" },
+        { name: 'Score', description: 'Scores with reasons' },
+        { name: 'Models', description: "SageMaker's multi-model API" },
+        { name: 'Operation', description: 'For those who run the server' },
+      ],
+    },
+  });
+  await app.register(async (routes) => {
+    invocationRoutes(routes, serving);
+    scoreRoutes(routes, serving);
+    if (serving.shelf) modelRoutes(routes, serving, serving.shelf);
+    operationRoutes(routes, serving);
+  });
+  await app.ready();
+  return app;
+}
+
+function operationRoutes(app: FastifyInstance, serving: Serving): void {
+  app.get(
+    '/metrics',
+    { schema: schema('Operation', 'Metrics in the text format of Prometheus', { 200: 'them' }) },
+    async (_, reply) => reply.type(serving.metrics.contentType).send(await serving.metrics.text()),
+  );
+  app.get('/openapi.json', { schema: schema('Operation', 'This document', { 200: 'it' }) }, (_, reply) =>
+    reply.send(app.swagger()),
+  );
+}
+
+/** The pattern of a request's route, so that no name stands in metrics and logs. */
+const routeOf = (request: FastifyRequest) => request.routeOptions.url ?? 'none';
+
+const RETRY_SECONDS = '1';
+
+function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const status = error instanceof RequestError ? error.status : (error.statusCode ?? 500);
+  const isOurs = status >= 500 && !(error instanceof RequestError && status !== 500);
+  // A message of ours may hold what the client sent, so only failures that nobody expects are logged whole.
+  if (isOurs)
+    request.log.error({ route: routeOf(request), err: error }, 'unexpected failure, please report it');
+  const message = isOurs ? 'unexpected failure; the log of the server has more.' : error.message;
+  if (status === 429 || status === 503) reply.header('retry-after', RETRY_SECONDS);
+  // A body that was not read to its end would be taken for the next request.
+  if (status === 413 || status === 429) reply.header('connection', 'close');
+  if (routeOf(request) === '/endpoints/:name/invocations') return answerAsRuntime(status, message, reply);
+  return reply.code(status).type('application/json; charset=utf-8').send({ error: message });
+}
+
+/** Errors as SageMaker's runtime passes those of a container on, so that its clients raise what they always raise. */
+function answerAsRuntime(status: number, message: string, reply: FastifyReply): FastifyReply {
+  const send = (code: number, type: string, body: Record<string, unknown>) =>
+    reply
+      .code(code)
+      .type('application/json')
+      .header('x-amzn-errortype', type)
+      .send({ Code: type, ...body });
+  if (status === 401) return send(403, 'AccessDeniedException', { Message: message });
+  if (status === 429) return send(400, 'ThrottlingException', { Message: message });
+  if (status === 503) return send(503, 'ServiceUnavailable', { Message: message });
+  if (status === 413) return send(400, 'ValidationError', { Message: message });
+  return send(424, 'ModelError', {
+    Message: `Received client error (${status}) from primary with message "${message}".`,
+    OriginalMessage: message,
+    OriginalStatusCode: status,
+    LogStreamArn: '',
+  });
+}
