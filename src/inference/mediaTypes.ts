@@ -17,6 +17,28 @@ const FORMATS = new Map<string, RequestFormat>([
   ['application/jsonlines', 'jsonlines'],
 ]);
 
+/** Headers of a client are the same each time: what they mean is kept, of so many. */
+const REMEMBERED = 100;
+
+/** A function of a header, computed once for each of the last values. */
+class Remembered<T> {
+  readonly #compute: (header: string | undefined) => T;
+  readonly #known = new Map<string | undefined, T>();
+
+  constructor(compute: (header: string | undefined) => T) {
+    this.#compute = compute;
+  }
+
+  of(header: string | undefined): T {
+    const known = this.#known.get(header);
+    if (known !== undefined) return known;
+    const value = this.#compute(header);
+    if (this.#known.size === REMEMBERED) this.#known.clear();
+    this.#known.set(header, value);
+    return value;
+  }
+}
+
 /** Media types of answers. */
 export const ANSWER_TYPES = { json: 'application/json', jsonlines: 'application/jsonlines' } as const;
 
@@ -25,6 +47,10 @@ export const ANSWER_TYPES = { json: 'application/json', jsonlines: 'application/
  * @throws RequestError 415
  */
 export function requestFormat(contentType: string | undefined): RequestFormat {
+  return requestFormats.of(contentType);
+}
+
+const requestFormats = new Remembered((contentType: string | undefined): RequestFormat => {
   if (contentType === undefined || contentType.trim() === '') {
     throw new RequestError(415, `Content-Type: expected ${EXPECTED}, got none.`);
   }
@@ -43,7 +69,7 @@ export function requestFormat(contentType: string | undefined): RequestFormat {
     );
   }
   return format;
-}
+});
 
 const EXPECTED = 'text/csv, application/json or application/jsonlines';
 
@@ -52,6 +78,10 @@ const EXPECTED = 'text/csv, application/json or application/jsonlines';
  * `verbose=True` and our `detail=full` are parameters.
  */
 export function answerForm(accept: string | undefined): AnswerForm {
+  return answerForms.of(accept);
+}
+
+const answerForms = new Remembered((accept: string | undefined): AnswerForm => {
   for (const one of (accept ?? '').split(',')) {
     const { type, parameters } = parseMediaType(one);
     const format = FORMATS.get(type);
@@ -61,7 +91,7 @@ export function answerForm(accept: string | undefined): AnswerForm {
     return { format, detail: isVerbose ? 'verbose' : 'dot_product' };
   }
   return { format: 'json', detail: 'dot_product' };
-}
+});
 
 /** `text/csv; label_size=0` (RFC 9110, 8.3.1): type and names of parameters in lower case; quotes around values go. */
 function parseMediaType(text: string): { type: string; parameters: Map<string, string> } {

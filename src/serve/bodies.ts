@@ -35,16 +35,15 @@ export class Bodies {
     }
     const chunks: Buffer[] = [];
     let length = 0;
+    let isFinished = false;
     const finish = (error: Error | null, body?: Buffer) => {
-      payload.removeAllListeners('data').removeAllListeners('end').removeAllListeners('close');
-      if (error) {
-        this.heldBytes -= length;
-        // What still comes is not kept.
-        payload.resume();
-      }
+      isFinished = true;
+      // Of a refused body nothing is kept, whatever else comes.
+      if (error) this.heldBytes -= length;
       done(error, body);
     };
     payload.on('data', (chunk: Buffer) => {
+      if (isFinished) return;
       length += chunk.length;
       this.heldBytes += chunk.length;
       if (length > this.#limitBytes) finish(this.#tooLarge());
@@ -52,7 +51,9 @@ export class Bodies {
       else chunks.push(chunk);
     });
     payload.on('end', () => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)));
-    payload.on('close', () => finish(new RequestError(400, 'body: ended before it was complete.')));
+    payload.on('close', () => {
+      if (!isFinished) finish(new RequestError(400, 'body: ended before it was complete.'));
+    });
   }
 
   release(body: Buffer): void {

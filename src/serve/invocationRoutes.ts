@@ -1,7 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invoke } from './invoke.ts';
 import { invocationSchema, named, schema } from './schemas.ts';
-import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
 
 /** SageMaker clients name one of several models by it. */
@@ -9,9 +8,11 @@ const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
 
 /** SageMaker's own routes: what its hosting calls in a container, and what its clients call. */
 export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
-  const target = (request: FastifyRequest): ServedModel | Promise<ServedModel> => {
+  /** With the model that the request names, or the server's own. */
+  const answer = (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
     const name = request.headers[TARGET_MODEL];
-    return typeof name === 'string' && serving.shelf ? serving.shelf.get(name) : serving.main;
+    if (typeof name !== 'string' || !serving.shelf) return invoke(serving, serving.main, request, reply);
+    return serving.shelf.get(name).then((served) => invoke(serving, served, request, reply));
   };
 
   app.get(
@@ -20,9 +21,7 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
     (_, reply) => reply.send(),
   );
 
-  app.post('/invocations', { schema: invocationSchema('Score events') }, async (request, reply) =>
-    invoke(serving, await target(request), request, reply),
-  );
+  app.post('/invocations', { schema: invocationSchema('Score events') }, answer);
 
   app.post(
     '/endpoints/:name/invocations',
@@ -32,9 +31,9 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
         named,
       ),
     },
-    async (request, reply) => {
+    (request, reply) => {
       reply.header('x-amzn-invoked-production-variant', 'AllTraffic');
-      return invoke(serving, await target(request), request, reply);
+      return answer(request, reply);
     },
   );
 

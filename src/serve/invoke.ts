@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Answer, type AnswerOptions } from '../inference/answer.ts';
@@ -13,20 +14,22 @@ const LARGE_BYTES: Record<AnswerForm['detail'], number> = { dot_product: 32_768,
 
 export const CUSTOM_ATTRIBUTES = 'x-amzn-sagemaker-custom-attributes';
 
-/** Answers a request of AWS's inference formats. @throws RequestError where it is none */
-export async function invoke(
+/**
+ * Answers a request of AWS's inference formats: a small one at once, a large one in time.
+ * @throws RequestError where it is none
+ */
+export function invoke(
   serving: Serving,
   served: ServedModel,
   request: FastifyRequest,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<void> | undefined {
   const { headers } = request;
   const format = requestFormat(headers['content-type']);
   const form = answerForm(headers.accept);
   const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
   serving.requireRoom();
   const options: AnswerOptions = { format, form, threshold: serving.options.threshold, onBadRecord: 'error' };
-  reply.header('content-type', ANSWER_TYPES[form.format]);
   const attributes = headers[CUSTOM_ATTRIBUTES];
   if (typeof attributes === 'string') reply.header(CUSTOM_ATTRIBUTES, attributes);
   if (body.length > LARGE_BYTES[form.detail]) return invokeInCrew(serving, served, body, options, reply);
@@ -34,8 +37,22 @@ export async function invoke(
   let text = '';
   for (let piece = answer.next(); piece !== undefined; piece = answer.next()) text += piece;
   serving.metrics.scored(answer.tally);
-  // As bytes, since to a text the type's charset would be added, which AWS does not send.
-  return reply.send(Buffer.from(text));
+  send(reply, ANSWER_TYPES[form.format], text);
+  return undefined;
+}
+
+/**
+ * Sends a text past fastify, which would add a charset to its type, that AWS does not send. As a text it goes out together
+ * with the headers, in one call of the operating system; as bytes it would not.
+ */
+function send(reply: FastifyReply, type: string, text: string): void {
+  reply.hijack();
+  reply.raw.writeHead(200, {
+    ...(reply.getHeaders() as OutgoingHttpHeaders),
+    'content-type': type,
+    'content-length': Buffer.byteLength(text),
+  });
+  reply.raw.end(text);
 }
 
 async function invokeInCrew(
@@ -44,7 +61,7 @@ async function invokeInCrew(
   body: Buffer,
   options: AnswerOptions,
   reply: FastifyReply,
-): Promise<FastifyReply> {
+): Promise<void> {
   serving.inFlight++;
   let ended = false;
   const end = () => {
@@ -58,7 +75,9 @@ async function invokeInCrew(
     const stream = Readable.from(answer.pieces, { objectMode: false, highWaterMark: 1 << 18 });
     stream.once('end', () => serving.metrics.scored(answer.tally()));
     stream.once('close', end);
-    return reply.send(stream);
+    reply.header('content-type', ANSWER_TYPES[options.form.format]);
+    reply.send(stream);
+    await reply;
   } catch (error) {
     end();
     throw error;

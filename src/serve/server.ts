@@ -5,6 +5,7 @@ import {
   type FastifyReply,
   type FastifyRequest,
   fastify,
+  LogController,
 } from 'fastify';
 import { RequestError } from '../inference/requestError.ts';
 import { version } from '../version.ts';
@@ -33,7 +34,7 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
   const { timeoutSeconds } = serving.options;
   const app = fastify({
     logger: { level: options.logLevel, stream: options.log },
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: timeoutSeconds * 1000,
     // Nothing moves on the connection for longer than an answer may take: its reader is gone.
     connectionTimeout: (timeoutSeconds + HEADERS_SECONDS) * 1000,
