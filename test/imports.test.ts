@@ -19,6 +19,8 @@ const FLOW: string[][] = [
   ['kernels'],
   ['neural'],
   ['model'],
+  ['inference'],
+  ['serve', 'transform'],
   ['evaluate'],
   ['decide'],
   // The roofs: they choose parts and hold no mathematics.
@@ -34,16 +36,22 @@ const OWN_PACKAGES = [
     why: 'the rest knows ranges',
   },
   {
+    name: 'fastify and prom-client',
+    pattern: /^(fastify|@fastify\/.*|prom-client)$/,
+    folders: ['serve'],
+    why: 'the rest knows bytes',
+  },
+  {
     name: 'node:fs',
     pattern: /^node:fs/,
-    folders: ['files', 'cli', 'logs', 'index'],
+    folders: ['files', 'cli', 'logs', 'index', 'serve', 'transform'],
     why: 'the others take values and bytes, never paths',
   },
   {
     name: 'node:worker_threads',
     pattern: /^node:worker_threads$/,
-    folders: ['neural'],
-    why: 'training alone has threads of its own; the rest works where it is called',
+    folders: ['neural', 'inference'],
+    why: 'training and large requests have threads of their own; the rest works where it is called',
   },
 ];
 

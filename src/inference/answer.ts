@@ -1,6 +1,6 @@
 import type { AddressWords } from '../addresses/address.ts';
 import { HashedEvents } from '../events/hashedEvents.ts';
-import type { Assessment, Model } from '../model/model.ts';
+import type { Assessment, Model, Verdict } from '../model/model.ts';
 import type { AnswerForm, RequestFormat } from './mediaTypes.ts';
 import { readRequest } from './readRequest.ts';
 import { RequestError } from './requestError.ts';
@@ -125,15 +125,24 @@ export class Answer {
     }
     const figures = this.#model.assess(low, high, addresses, i, this.#options.threshold);
     this.#count(figures);
-    return `{${figuresText(figures)},"reasons":${JSON.stringify(this.#model.reasons())}}`;
+    return JSON.stringify({ ...roundedFigures(figures), reasons: this.#model.reasons() });
   }
 }
 
 /** As many digits as a float32 has; a p-value is a share of some thousand events. */
 const [ANOMALY_DIGITS, P_VALUE_DIGITS] = [9, 4];
 
-/** `"dot_product":…,"anomaly":…,"p_value":…,"verdict":"…"` */
-export function figuresText({ dotProduct, anomaly, pValue, verdict }: Assessment): string {
-  const p = pValue === null ? 'null' : Number(pValue.toPrecision(P_VALUE_DIGITS));
-  return `"dot_product":${dotProduct},"anomaly":${Number(anomaly.toPrecision(ANOMALY_DIGITS))},"p_value":${p},"verdict":"${verdict}"`;
+/** The figures under the names that they have outside, with the digits that mean something. */
+export function roundedFigures({ dotProduct, anomaly, pValue, verdict }: Assessment): {
+  dot_product: number;
+  anomaly: number;
+  p_value: number | null;
+  verdict: Verdict;
+} {
+  return {
+    dot_product: dotProduct,
+    anomaly: Number(anomaly.toPrecision(ANOMALY_DIGITS)),
+    p_value: pValue === null ? null : Number(pValue.toPrecision(P_VALUE_DIGITS)),
+    verdict,
+  };
 }

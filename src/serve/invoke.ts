@@ -52,7 +52,10 @@ function send(reply: FastifyReply, type: string, text: string): void {
     'content-type': type,
     'content-length': Buffer.byteLength(text),
   });
-  reply.raw.end(text);
+  const attributes = reply.getHeader(CUSTOM_ATTRIBUTES);
+  // Together with a text, headers would be written in its encoding.
+  const isAscii = attributes === undefined || /^[\x20-\x7e]*$/.test(String(attributes));
+  reply.raw.end(isAscii ? text : Buffer.from(text));
 }
 
 async function invokeInCrew(

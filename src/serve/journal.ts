@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
-import { InputError, quoted } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
 import { EventReader } from '../events/readEvents.ts';
 import { formatTime } from '../events/time.ts';
@@ -88,11 +88,8 @@ export class Journal {
   }
 }
 
-/** @throws InputError where a name cannot stand in a line of the journal */
-export function requireOneLine(entity: string, place: string): void {
-  if (!/[\r\n]/.test(entity)) return;
-  throw new InputError(`${place}: expected an entity without line breaks, got ${quoted(entity)}.`);
-}
+/** Whether a name can stand in a line of the journal. */
+export const isOneLine = (entity: string) => !/[\r\n]/.test(entity);
 
 const csvField = (text: string) => (/^[ \t]|[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
 

@@ -5,11 +5,11 @@ import { quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import { latestTime } from '../events/future.ts';
 import { formatTime, parseTime } from '../events/time.ts';
-import { emptyTally } from '../inference/answer.ts';
+import { emptyTally, roundedFigures } from '../inference/answer.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
-import { type Observation, requireOneLine } from './journal.ts';
+import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
 import { bodyErrors, jsonSchema, schema } from './schemas.ts';
 import type { ServedModel } from './servedModel.ts';
@@ -112,21 +112,13 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
   ): z.infer<typeof score> {
     const words = wordsOf(address, place);
     const [low, high] = hashEntity(entity);
-    const { isKnown, dotProduct, anomaly, pValue, verdict } = model.assess(
-      low,
-      high,
-      words,
-      0,
-      serving.options.threshold,
-    );
-    serving.metrics.scored({ ...emptyTally(), [verdict]: 1, strangers: isKnown ? 0 : 1 });
+    const figures = model.assess(low, high, words, 0, serving.options.threshold);
+    const strangers = figures.isKnown ? 0 : 1;
+    serving.metrics.scored({ ...emptyTally(), [figures.verdict]: 1, strangers });
     return {
       entity,
       address: formatAddress(words),
-      dot_product: dotProduct,
-      anomaly,
-      p_value: pValue,
-      verdict,
+      ...roundedFigures(figures),
       reasons: model.reasons(),
     };
   }
@@ -135,7 +127,12 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
 /** @param prefix of the event's place in messages */
 function observationOf({ entity, address, time }: z.infer<typeof timedEvent>, prefix: string): Observation {
   const words = wordsOf(address, `${prefix}address`);
-  requireOneLine(entity, `${prefix}entity`);
+  if (!isOneLine(entity)) {
+    throw new RequestError(
+      400,
+      `${prefix}entity: expected an entity without line breaks, got ${quoted(entity)}.`,
+    );
+  }
   const now = Date.now() / 1000;
   const seconds = time === undefined ? now : typeof time === 'number' ? time : parseTime(time);
   if (!(seconds >= 0 && seconds <= latestTime(now))) {

@@ -7,6 +7,7 @@ import {
   fastify,
   LogController,
 } from 'fastify';
+import { requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { version } from '../version.ts';
 import { invocationRoutes } from './invocationRoutes.ts';
@@ -127,7 +128,19 @@ const routeOf = (request: FastifyRequest) => request.routeOptions.url ?? 'none';
 
 const RETRY_SECONDS = '1';
 
-function answerError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+/** What was wrong, in our words where fastify found it first. */
+function explained(error: FastifyError, request: FastifyRequest): FastifyError {
+  if (error.code !== 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return error;
+  try {
+    requestFormat(request.headers['content-type']);
+    return error;
+  } catch (explanation) {
+    return explanation as FastifyError;
+  }
+}
+
+function answerError(raised: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const error = explained(raised, request);
   const status = error instanceof RequestError ? error.status : (error.statusCode ?? 500);
   const isOurs = status >= 500 && !(error instanceof RequestError && status !== 500);
   // A message of ours may hold what the client sent, so only failures that nobody expects are logged whole.

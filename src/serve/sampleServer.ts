@@ -1,0 +1,129 @@
+/** A small model, and servers of it as a user starts them. Tests only; not part of the package. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { type Model, saveModel, train } from '../index.ts';
+
+export const folder = mkdtempSync(join(tmpdir(), 'ip-insights-serve-'));
+export const modelPath = join(folder, 'login.model');
+
+/** Thirty accounts of a network each, forty events an account, one an hour. */
+export const START = Date.UTC(2024, 0, 1) / 1000;
+export const events = Array.from({ length: 1200 }, (_, i) => ({
+  entity: `user_${i % 30}`,
+  address: i % 7 === 0 ? `2001:db8:${i % 30}::${i % 11}` : `9.${i % 30}.${(i * 7) % 16}.${(i * 13) % 250}`,
+  time: START + i * 3600,
+}));
+
+export const model: Model = await train(events, {
+  hyperparameters: { vectorDim: 8, epochs: 2, miniBatchSize: 100, learningRate: 0.02 },
+  threads: 1,
+});
+saveModel(model, modelPath);
+
+export interface RunningServer {
+  url: string;
+  child: ChildProcess;
+  /** what it has logged so far, an object a line */
+  log: Record<string, unknown>[];
+  /** of its standard error, lines that are no JSON included */
+  text(): string;
+  /** @returns its exit code */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+const running = new Set<ChildProcess>();
+after(() => {
+  for (const child of running) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+});
+
+const main = join(import.meta.dirname, '../cli/main.js');
+
+/** Starts `ip-insights serve` on a free port of loopback, and waits until it listens. */
+export async function startServer(
+  args: string[] = [modelPath],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningServer> {
+  const child = spawn(process.execPath, [main, 'serve', '--port', '0', ...args], {
+    cwd: folder,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  running.add(child);
+  const log: Record<string, unknown>[] = [];
+  let text = '';
+  let rest = '';
+  const listening = new Promise<string>((resolve, reject) => {
+    child.stderr!.on('data', (data) => {
+      text += data;
+      const lines = (rest + data).split('\n');
+      rest = lines.pop()!;
+      for (const line of lines.filter((one) => one.startsWith('{'))) {
+        const entry = JSON.parse(line);
+        log.push(entry);
+        if (entry.msg === 'listening') resolve(entry.url);
+      }
+    });
+    child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${text}`)));
+  });
+  const url = await listening;
+  return {
+    url,
+    child,
+    log,
+    text: () => text,
+    async stop(signal = 'SIGTERM') {
+      const ended = child.exitCode === null ? once(child, 'exit') : [child.exitCode];
+      child.kill(signal);
+      const [code] = await ended;
+      running.delete(child);
+      return code;
+    },
+  };
+}
+
+/** Waits until something is true, five seconds at most. */
+export async function until(what: string, isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!(await isTrue())) {
+    assert.ok(Date.now() < deadline, `not within 5 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export interface Answered {
+  status: number;
+  headers: Headers;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: the tests know what they ask for
+  json: any;
+}
+
+/** A POST; the answer as text, and as JSON where it is some. */
+export async function post(
+  url: string,
+  body: string | Uint8Array,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+): Promise<Answered> {
+  return answered(await fetch(url, { method: 'POST', body, headers }));
+}
+
+export async function get(url: string, headers: Record<string, string> = {}): Promise<Answered> {
+  return answered(await fetch(url, { headers }));
+}
+
+async function answered(response: Response): Promise<Answered> {
+  const text = await response.text();
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = undefined;
+  }
+  return { status: response.status, headers: response.headers, text, json };
+}
