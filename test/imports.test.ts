@@ -25,6 +25,8 @@ const FLOW: string[][] = [
   ['decide'],
   // The roofs: they choose parts and hold no mathematics.
   ['cli', 'index'],
+  // A roof over the command line: the same trainings, under the contract of SageMaker's containers.
+  ['container'],
 ];
 
 const OWN_PACKAGES = [
@@ -44,7 +46,7 @@ const OWN_PACKAGES = [
   {
     name: 'node:fs',
     pattern: /^node:fs/,
-    folders: ['files', 'cli', 'logs', 'index', 'serve', 'transform'],
+    folders: ['files', 'cli', 'container', 'logs', 'index', 'serve', 'transform'],
     why: 'the others take values and bytes, never paths',
   },
   {

@@ -1,8 +1,8 @@
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
-import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { AtomicFile, removeLeftParts, writeFailure } from '../files/atomicFile.ts';
 import { OpenFile } from '../files/openFile.ts';
 import { Checkpoints } from '../model/checkpointFile.ts';
 import type { EpochRecord } from '../model/modelCard.ts';
@@ -21,6 +21,8 @@ export class CheckpointFolder implements CheckpointKeeper {
   readonly #tell: (line: string) => void;
   /** where the training went on; undefined: it began at the beginning */
   resumedFrom: Place | undefined;
+  /** the file that another run would go on from; undefined: there is none that is known to be good */
+  keptIn: string | undefined;
   #checkpoints: Checkpoints | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -36,11 +38,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     this.#tell = tell;
     try {
       mkdirSync(folder, { recursive: true });
-      // What a killed run was writing.
-      for (const name of readdirSync(folder)) {
-        const writer = /^\.(?:fit|training)\.checkpoint\.(\d+)-[0-9a-f]+\.part$/.exec(name)?.[1];
-        if (writer && !isAnother(Number(writer))) rmSync(join(folder, name));
-      }
+      for (const name of Object.values(FILE_NAMES)) removeLeftParts(join(folder, name));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       if (code === 'EEXIST' || code === 'ENOTDIR') {
@@ -63,6 +61,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
     const kept = this.#read(this.#checkpoints);
     history.push(...kept.history);
+    this.keptIn = this.#path;
     const { epoch, batch } = kept.place;
     const done = [counted(epoch, 'epoch')];
     if (batch > 0) done.push(counted(batch, 'mini-batch', 'mini-batches'));
@@ -93,6 +92,7 @@ export class CheckpointFolder implements CheckpointKeeper {
       file = new AtomicFile(this.#path);
       this.#checkpoints?.write(place, history, (bytes) => file?.write(bytes));
       file.commit();
+      this.keptIn = this.#path;
       const seconds = (performance.now() - started) / 1000;
       this.#tell(`${this.#path}: ${(file.sizeBytes / 1e6).toFixed(1)} MB written in ${seconds.toFixed(1)} s`);
     } catch (error) {
@@ -104,16 +104,5 @@ export class CheckpointFolder implements CheckpointKeeper {
 
   stop(): void {
     clearInterval(this.#timer);
-  }
-}
-
-/** Whether another process of this number is running. Its own number may have been the killed one's: in containers it is the same every time. */
-function isAnother(writer: number): boolean {
-  if (writer === process.pid) return false;
-  try {
-    process.kill(writer, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }

@@ -3,16 +3,6 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
-import { demoCommand } from './demo.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { explainCommand } from './explain.ts';
-import { inspectCommand } from './inspect.ts';
-import { prepareCommand } from './prepare.ts';
-import { scoreCommand } from './score.ts';
-import { serveCommand } from './serve.ts';
-import { simulateCommand } from './simulate.ts';
-import { trainCommand } from './train.ts';
-import { updateCommand } from './update.ts';
 
 const program = new Command('ip-insights')
   .description(
@@ -23,20 +13,25 @@ const program = new Command('ip-insights')
   .showHelpAfterError('(--help says how to use it)')
   .exitOverride();
 
-const COMMANDS = [
-  simulateCommand,
-  prepareCommand,
-  trainCommand,
-  scoreCommand,
-  explainCommand,
-  inspectCommand,
-  updateCommand,
-  evaluateCommand,
-  serveCommand,
-  demoCommand,
-];
-for (const command of COMMANDS.map((create) => create()))
-  program.addCommand(command.copyInheritedSettings(program));
+/** In the order of the help. */
+const COMMANDS: Record<string, () => Promise<() => Command>> = {
+  simulate: async () => (await import('./simulate.ts')).simulateCommand,
+  prepare: async () => (await import('./prepare.ts')).prepareCommand,
+  train: async () => (await import('./train.ts')).trainCommand,
+  score: async () => (await import('./score.ts')).scoreCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
+  inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  update: async () => (await import('./update.ts')).updateCommand,
+  evaluate: async () => (await import('./evaluate.ts')).evaluateCommand,
+  serve: async () => (await import('./serve.ts')).serveCommand,
+  demo: async () => (await import('./demo.ts')).demoCommand,
+};
+// The one that is asked for is enough, and a server starts twice as fast; help and mistakes need all.
+const [asked] = process.argv.slice(2);
+const names = Object.hasOwn(COMMANDS, asked ?? '') ? [asked] : Object.keys(COMMANDS);
+for (const create of await Promise.all(names.map((name) => COMMANDS[name]()))) {
+  program.addCommand(create().copyInheritedSettings(program));
+}
 
 /** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
 async function main(argv: string[]): Promise<number> {

@@ -64,3 +64,18 @@ export function thresholdOptions(flags: {
         : numberOption('--max-alerts-per-day', maxAlertsPerDay, (alerts) => alerts > 0, 'a number above 0'),
   };
 }
+
+/** More would wait for each other only; each takes memory of its own. */
+const MAX_THREADS = 256;
+
+/** How many threads train. @returns undefined where it is not said: one for each core */
+export function threadsOption(option: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : integerOption(option, text, 1, MAX_THREADS);
+}
+
+/** `30d` or `30` → days */
+export function halfLifeOption(option: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const isDays = (days: number) => days >= 0.1 && days <= 36_500;
+  return numberOption(option, text.replace(/d$/i, ''), isDays, 'days from 0.1 to 36500, such as 30d');
+}

@@ -1,7 +1,6 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { quoted, UsageError } from '../errors.ts';
 import { defaultCrewSize } from '../inference/crew.ts';
-import { runServer } from '../serve/runServer.ts';
 import { integerOption, numberOption } from './options.ts';
 import { tellOfPlainKernels } from './progress.ts';
 
@@ -23,33 +22,52 @@ interface ServeFlags {
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
+/** An option that an environment variable can set too, as in containers: `--max-body` is IP_INSIGHTS_MAX_BODY. */
+function setting(flags: string, meaning: string, byDefault?: string): Option {
+  const option = new Option(flags, meaning);
+  if (byDefault !== undefined) option.default(byDefault);
+  return option.env(`IP_INSIGHTS_${option.name().replaceAll('-', '_').toUpperCase()}`);
+}
+
 /** `ip-insights serve`: a model → an HTTP service. */
 export function serveCommand(): Command {
   return new Command('serve')
     .description("Answer over HTTP: Amazon SageMaker's formats, and scores with reasons.")
     .argument('[model]', 'a model that `train` wrote; may be left out with --models')
-    .option('--port <n>', 'port; 0 for any that is free', '8080')
-    .option('--host <address>', 'address to listen on; 0.0.0.0 for all of this machine', '127.0.0.1')
-    .option(
-      '--token-file <file>',
-      'a token a line: requests must show one, as Authorization: Bearer; /ping needs none',
+    .addOption(setting('--port <n>', 'port; 0 for any that is free', '8080'))
+    .addOption(
+      setting('--host <address>', 'address to listen on; 0.0.0.0 for all of this machine', '127.0.0.1'),
     )
-    .option(
-      '--journal <file>',
-      'keep observed events in this CSV file, and learn them again at the next start',
+    .addOption(
+      setting(
+        '--token-file <file>',
+        'a token a line: requests must show one, as Authorization: Bearer; /ping needs none',
+      ),
     )
-    .option(
-      '--threshold <anomaly>',
-      'verdict "suspicious" at this anomaly and above (default: the model\'s own; `evaluate` proposes others)',
+    .addOption(
+      setting(
+        '--journal <file>',
+        'keep observed events in this CSV file, and learn them again at the next start',
+      ),
     )
-    .option('--models <folder>', 'serve the models in a folder too, by name, loaded when first asked for')
-    .option('--models-memory <MB>', 'files of models loaded from that folder, together', '4096')
-    .option('--max-body <MB>', 'largest request', '8')
-    .option('--max-concurrent <n>', 'requests answered at once; those beyond get 429', '64')
-    .option('--timeout <seconds>', 'for a request to arrive, and for its answer to begin', '60')
-    .option('--threads <n>', 'threads for large requests (default: one for each core but the first)')
-    .option('--log-level <level>', LOG_LEVELS.join(', '), 'info')
-    .option('--log-requests', 'a line for each request, without its content')
+    .addOption(
+      setting(
+        '--threshold <anomaly>',
+        'verdict "suspicious" at this anomaly and above (default: the model\'s own; `evaluate` proposes others)',
+      ),
+    )
+    .addOption(
+      setting('--models <folder>', 'serve the models in a folder too, by name, loaded when first asked for'),
+    )
+    .addOption(setting('--models-memory <MB>', 'files of models loaded from that folder, together', '4096'))
+    .addOption(setting('--max-body <MB>', 'largest request', '8'))
+    .addOption(setting('--max-concurrent <n>', 'large requests answered at once; those beyond get 429', '64'))
+    .addOption(setting('--timeout <seconds>', 'for a request to arrive, and for its answer to begin', '60'))
+    .addOption(
+      setting('--threads <n>', 'threads for large requests (default: one for each core but the first)'),
+    )
+    .addOption(setting('--log-level <level>', LOG_LEVELS.join(', '), 'info'))
+    .addOption(setting('--log-requests', 'a line for each request, without its content'))
     .action(async (model: string | undefined, flags: ServeFlags) => {
       if (model === undefined && flags.models === undefined) {
         throw new UsageError('serve: expected a model, or --models with a folder of them, got neither.');
@@ -91,6 +109,8 @@ export function serveCommand(): Command {
         stopSeconds: 25,
       };
       tellOfPlainKernels();
+      // Imported here: the other commands need no server, and start sooner without.
+      const { runServer } = await import('../serve/runServer.ts');
       await runServer(options);
     });
 }

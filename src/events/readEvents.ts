@@ -18,7 +18,7 @@ export type SkipReason =
 export interface ReadSummary {
   lines: number;
   events: number;
-  /** 1 where the first line was a header row */
+  /** 1 where the first line was a header row; of several files, how many began with one */
   headerLines: number;
   blankLines: number;
   skipped: Map<SkipReason, number>;
@@ -27,7 +27,7 @@ export interface ReadSummary {
 /** `1,204,331 lines: 1,203,940 events, 391 skipped (388 no address, 3 bad time)` */
 export function formatReadSummary({ lines, events, headerLines, blankLines, skipped }: ReadSummary): string {
   const parts = [counted(events, 'event')];
-  if (headerLines > 0) parts.push('1 header row');
+  if (headerLines > 0) parts.push(counted(headerLines, 'header row'));
   if (blankLines > 0) parts.push(counted(blankLines, 'blank line'));
   const total = [...skipped.values()].reduce((sum, n) => sum + n, 0);
   if (total > 0) {

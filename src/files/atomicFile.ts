@@ -4,6 +4,7 @@ import {
   closeSync,
   fsyncSync,
   openSync,
+  readdirSync,
   readSync,
   realpathSync,
   renameSync,
@@ -18,7 +19,8 @@ import { InputError } from '../errors.ts';
 /** Files and folders being written, to be removed where the process is told to stop. */
 const unfinished = new Set<string>();
 
-function removeUnfinished(): void {
+/** Removes what is half-written, before the process ends. */
+export function removeUnfinished(): void {
   for (const path of unfinished) rmSync(path, { force: true, recursive: true });
   unfinished.clear();
 }
@@ -54,6 +56,26 @@ export function temporaryBeside(path: string): string {
   const name = join(folder, `.${start}.${process.pid}-${randomBytes(4).toString('hex')}.part`);
   unfinished.add(name);
   return name;
+}
+
+/** Removes what killed processes were writing beside `path`, under names of `temporaryBeside`. */
+export function removeLeftParts(path: string): void {
+  const [folder, start] = [dirname(path), `.${basename(path).slice(0, 40)}.`];
+  for (const name of readdirSync(folder)) {
+    const writer = name.startsWith(start) && /^(\d+)-[0-9a-f]+\.part$/.exec(name.slice(start.length))?.[1];
+    if (writer && !isAnother(Number(writer))) rmSync(join(folder, name), { recursive: true });
+  }
+}
+
+/** Whether another process of this number is running. Its own number may have been the killed one's: in containers it is the same every time. */
+function isAnother(writer: number): boolean {
+  if (writer === process.pid) return false;
+  try {
+    process.kill(writer, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** Removes a file or folder made under a name of `temporaryBeside`. */

@@ -1,3 +1,4 @@
+import { RadixSort } from '../events/radixSort.ts';
 import { type AccountPlaces, isAt, lowerBound, type PlaceColumns } from './accountPlaces.ts';
 import type { Decay } from './decay.ts';
 import { IPV4_RUNGS, RUNGS } from './rungs.ts';
@@ -69,26 +70,18 @@ class FamilyShares {
   #half = -1;
 
   constructor(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number) {
-    const places = distinctPlaces(columns);
+    const { places, order, ranks } = distinctPlaces(columns);
     const Q = places.high.length;
     const shares = new Float64Array(Q);
     const weights = new Float64Array(Q);
     this.#accounts = new Uint32Array(Q);
-    this.#first16 = columns.ipv4 ? firstOf16(places.high) : new Uint32Array(0);
-    const first16 = this.#first16;
-    for (let e = 0; e < totals.length; e++) {
-      let near = 0;
-      for (let at = columns.starts[e]; at < columns.starts[e + 1]; at++) {
-        const high = columns.high[at];
-        // Within its /16 there is less to search.
-        near = columns.ipv4
-          ? lowerBound(places, first16[high >>> 16], first16[(high >>> 16) + 1], high, 0)
-          : lowerBound(places, near, Q, high, columns.low[at]);
-        this.#accounts[near]++;
-        const weight = decay.sum(columns, at, at + 1);
-        shares[near] += weight / totals[e] / accounts;
-        weights[near] += weight;
-      }
+    const owners = ownersOf(columns);
+    for (let i = 0; i < order.length; i++) {
+      const q = ranks[i];
+      this.#accounts[q]++;
+      const weight = decay.sum(columns, order[i], order[i] + 1);
+      shares[q] += weight / totals[owners[order[i]]] / accounts;
+      weights[q] += weight;
     }
     this.#places = places;
     const before = new Float64Array((Q + 1) * 2);
@@ -97,6 +90,8 @@ class FamilyShares {
       before[q * 2 + 3] = before[q * 2 + 1] + weights[q];
     }
     this.#before = before;
+    const first16 = columns.ipv4 ? firstOf16(places.high) : new Uint32Array(0);
+    this.#first16 = first16;
     this.#before16 = new Float64Array(first16.length * 2);
     for (let half = 0; half < first16.length; half++) {
       this.#before16.set(before.subarray(first16[half] * 2, first16[half] * 2 + 2), half * 2);
@@ -172,33 +167,56 @@ function firstOf16(sorted: Uint32Array): Uint32Array {
   return first;
 }
 
-/** Everybody's places in one sorted stretch, each once. */
-function distinctPlaces({ ipv4, high, low }: PlaceColumns): PlaceColumns {
-  const empty = { starts: new Uint32Array(0), events: new Uint16Array(0), day: new Uint16Array(0) };
+/** @returns u32[P]: the account of each place */
+function ownersOf({ starts, high }: PlaceColumns): Uint32Array {
+  const owners = new Uint32Array(high.length);
+  for (let e = 0; e + 1 < starts.length; e++) owners.fill(e, starts[e], starts[e + 1]);
+  return owners;
+}
+
+/** Everybody's places in order. P places of accounts, of which Q are distinct. */
+interface OrderedPlaces {
+  /** each once, in one stretch */
+  places: PlaceColumns; // Q
+  /** positions of all places in that order; equal ones by account */
+  order: Uint32Array; // P
+  /** of each of `order` which of the distinct places it is */
+  ranks: Uint32Array; // P
+}
+
+function distinctPlaces(columns: PlaceColumns): OrderedPlaces {
+  const { ipv4, high, low } = columns;
   const P = high.length;
-  if (ipv4) {
-    const sorted = high.slice().sort();
-    let count = 0;
-    for (let at = 0; at < P; at++)
-      if (at === 0 || sorted[at] !== sorted[at - 1]) sorted[count++] = sorted[at];
-    return { ipv4, high: sorted.slice(0, count), low: new Uint32Array(0), ...empty };
-  }
-  // As 64-bit numbers; on a little-endian machine the low word comes first.
-  const keys = new BigUint64Array(P);
-  const words = new Uint32Array(keys.buffer);
-  for (let at = 0; at < P; at++) {
-    words[2 * at] = low[at];
-    words[2 * at + 1] = high[at];
-  }
-  keys.sort();
-  const highs = new Uint32Array(P);
-  const lows = new Uint32Array(P);
+  const sort = new RadixSort(P);
+  const byLow = ipv4 ? undefined : sort.sort(low, P).slice();
+  const order = sort.sort(byLow ? gathered(high, byLow) : high, P);
+  const highs = sort.sortedKeys;
+  // By the low word, then, keeping that order where it is equal, by the high one.
+  if (byLow) for (let i = 0; i < P; i++) order[i] = byLow[order[i]];
+  const lows = ipv4 ? new Uint32Array(P) : gathered(low, order);
+  const ranks = new Uint32Array(P);
+  const distinct = { high: new Uint32Array(P), low: new Uint32Array(P) };
   let count = 0;
-  for (let at = 0; at < P; at++) {
-    const isNew = at === 0 || words[2 * at] !== words[2 * at - 2] || words[2 * at + 1] !== words[2 * at - 1];
-    if (!isNew) continue;
-    lows[count] = words[2 * at];
-    highs[count++] = words[2 * at + 1];
+  for (let i = 0; i < P; i++) {
+    if (i === 0 || highs[i] !== highs[i - 1] || lows[i] !== lows[i - 1]) {
+      distinct.high[count] = highs[i];
+      distinct.low[count++] = lows[i];
+    }
+    ranks[i] = count - 1;
   }
-  return { ipv4, high: highs.slice(0, count), low: lows.slice(0, count), ...empty };
+  const places = {
+    ipv4,
+    high: distinct.high.slice(0, count),
+    low: distinct.low.slice(0, ipv4 ? 0 : count),
+    starts: new Uint32Array(0),
+    events: new Uint16Array(0),
+    day: new Uint16Array(0),
+  };
+  return { places, order, ranks };
+}
+
+function gathered(values: Uint32Array, positions: Uint32Array): Uint32Array {
+  const out = new Uint32Array(positions.length);
+  for (let i = 0; i < out.length; i++) out[i] = values[positions[i]];
+  return out;
 }

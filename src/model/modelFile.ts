@@ -230,9 +230,10 @@ function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
 const untrainedOf = (seen: SeenEntities) =>
   Uint32Array.from({ length: seen.count }, (_, e) => e).filter((e) => !seen.hasVector(e));
 
-/** @throws InputError where the bytes are not those that were written */
+/** What `readModel` leaves to another thread. @throws InputError where the bytes are not those that were written */
 export function verifyModelFile(bytes: Bytes, name: string): void {
-  readSections(MODEL_FILE, bytes, name);
+  const { card, numbers } = readSections(MODEL_FILE, bytes, name);
+  for (const [section, type] of MODEL_FILE.layout(card)) if (type === 'f32') numbers(section);
 }
 
 /** A model's card without what only a file needs. */

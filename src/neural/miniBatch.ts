@@ -1,3 +1,4 @@
+import { RadixSort } from '../events/radixSort.ts';
 import {
   CHUNK_TERMS,
   type Kernels,
@@ -12,7 +13,6 @@ import type { Memory } from '../kernels/memory.ts';
 import type { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE, philox } from '../random/philox.ts';
 import type { PrefixTable } from './prefixes.ts';
-import { RadixSort } from './radixSort.ts';
 
 /** What training needs of each event: 9 bytes. */
 export interface TrainingPairs {

@@ -1,5 +1,5 @@
+import { RadixSort } from '../events/radixSort.ts';
 import { MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
-import { RadixSort } from './radixSort.ts';
 import type { Training } from './train.ts';
 
 /**

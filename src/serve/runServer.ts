@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { InputError, quoted } from '../errors.ts';
 import { leaveSignals } from '../files/atomicFile.ts';
-import { createServer, type ServerOptions } from './server.ts';
+import type { ServerOptions } from './server.ts';
 import { Serving, type ServingOptions } from './serving.ts';
 
 export interface RunOptions extends ServingOptions, ServerOptions {
@@ -26,9 +26,14 @@ export async function runServer(options: RunOptions): Promise<void> {
     stopBy = resolve;
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stopBy);
-  const serving = await Serving.start(options);
+  const serving = new Serving(options);
   try {
+    // While a thread reads the model, this one compiles the rest of the server.
+    const loading = serving.load();
+    loading.catch(() => {});
+    const { createServer } = await import('./server.ts');
     const app = await createServer(serving, options);
+    await loading;
     const reload = () => reloadAndTell(serving, app);
     process.on('SIGHUP', reload);
     const url = await listen(app, options);

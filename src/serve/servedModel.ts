@@ -1,8 +1,7 @@
-import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { Model } from '../model/model.ts';
-import { openSharedModel, readSharedModel } from '../model/sharedModel.ts';
+import { openSharedModel } from '../model/sharedModel.ts';
 
 /** A model at hand: in the main thread for small requests, in those of the crew for large ones. */
 export interface ServedModel {
@@ -16,13 +15,12 @@ export interface ServedModel {
 }
 
 /**
- * Loads a model while the crew verifies its checksum: the fastest way to the first answer, for a process that has none to give
- * meanwhile. The crew may still be opening it for itself.
- * @returns the model, and what ends once large requests can be answered too
+ * Loads a model with the help of the crew, which reads it and verifies its checksum: the fastest way to the first answer. The
+ * crew itself may still be opening it when it is there.
  * @throws InputError where the file cannot be read or is no whole model
  */
 export async function loadAtStart(path: string, crew: ScoringCrew): Promise<ServedModel> {
-  const shared = readSharedModel(path, crew.sharers);
+  const shared = await crew.read(path);
   const verified = crew.verify(shared);
   // Should this thread find a fault first, nobody waits for the other.
   verified.catch(() => {});
@@ -40,6 +38,3 @@ export async function loadMeanwhile(path: string, crew: ScoringCrew): Promise<Se
   const model = openSharedModel(shared, 0, 'elsewhere');
   return { model, number, sizeBytes: shared.bytes.byteLength, loadedAt: Date.now() };
 }
-
-/** Size of a file in bytes. @throws where it cannot be looked at */
-export const fileSize = (path: string) => statSync(path).size;

@@ -48,7 +48,8 @@ export class Serving {
   /** told while a model is being loaded, which does not know them */
   #meanwhile: Observation[] | undefined;
 
-  private constructor(options: ServingOptions) {
+  /** @throws InputError where the tokens or the journal cannot be read */
+  constructor(options: ServingOptions) {
     this.options = options;
     this.#tokens = options.tokenFile === undefined ? undefined : Tokens.read(options.tokenFile);
     this.#journal = options.journal === undefined ? undefined : new Journal(options.journal);
@@ -67,18 +68,10 @@ export class Serving {
     });
   }
 
-  /** @throws InputError where a file that the options name is missing or damaged */
-  static async start(options: ServingOptions): Promise<Serving> {
-    const serving = new Serving(options);
-    try {
-      if (options.model !== undefined) {
-        serving.#main = await serving.#withJournal(await loadAtStart(options.model, serving.crew));
-      }
-    } catch (error) {
-      await serving.end();
-      throw error;
-    }
-    return serving;
+  /** Loads the model. @throws InputError where its file or the journal is missing or damaged */
+  async load(): Promise<void> {
+    const { model } = this.options;
+    if (model !== undefined) this.#main = await this.#withJournal(await loadAtStart(model, this.crew));
   }
 
   async end(): Promise<void> {

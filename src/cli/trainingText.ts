@@ -1,0 +1,94 @@
+import { counted, grouped } from '../errors.ts';
+import type { Events } from '../events/events.ts';
+import { FULL_STEPS } from '../kernels/kernels.ts';
+import type { FittedModel } from '../model/fitModel.ts';
+import type { EpochRecord, ModelCard } from '../model/modelCard.ts';
+import type { TrainingStart } from '../model/trainModel.ts';
+import type { Hyperparameters } from '../neural/hyperparameters.ts';
+import { quantizationText, thresholdRuleText } from './modelText.ts';
+
+/** What there is to say before each of the two trainings of a model. */
+export function startLines(start: TrainingStart, events: Events): string[] {
+  const { stage, pairs, hyperparameters: h, prefixes, threads, plainReason } = start;
+  if (stage === 'final') {
+    return [
+      `training: ${counted(events.count, 'event')}, ${counted(pairs, 'distinct pair')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}`,
+    ];
+  }
+  const lines = [
+    `fitting: vectors of the earlier ${counted(pairs, 'pair')}, to see on later events how far they can be trusted`,
+  ];
+  if (plainReason !== '') lines.push(`note: ${plainReason}`);
+  if (events.entities.count === 1) {
+    lines.push('warning: all events are of one entity, so nothing can be learned from what others do.');
+  }
+  return [...lines, ...tooFewStepsLines(h, pairs)];
+}
+
+/** Vectors of some ten components of size 1 are needed before dot products say anything. */
+const LEAST_MOVE = 1;
+
+/** AWS's defaults suit millions of events; with few, most of the training never happens, and nothing else would tell. */
+function tooFewStepsLines(h: Hyperparameters, pairs: number): string[] {
+  const steps = h.epochs * Math.ceil(pairs / h.miniBatchSize);
+  let move = 0;
+  for (let t = 0; t < steps && move < LEAST_MOVE; t++) {
+    move += h.learningRate * (1 - t / steps) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
+  }
+  if (move >= LEAST_MOVE) return [];
+  return [
+    `warning: ${counted(steps, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try --mini-batch-size 1000 --learning-rate 0.02.`,
+  ];
+}
+
+/** `epoch 3 of 5: cross entropy 0.05411, accuracy 0.98720` */
+export const epochText = ({ epoch, crossEntropyNats, accuracy }: EpochRecord, epochs: number): string =>
+  `epoch ${epoch} of ${epochs}: cross entropy ${crossEntropyNats.toFixed(5)}, accuracy ${accuracy.toFixed(5)}`;
+
+/** Ten times the loss of a model that knows nothing, ln 2: no sound training comes near it. */
+const DIVERGED_NATS = 10 * Math.LN2;
+
+/** A warning, where a training that goes on is none. */
+export function divergenceLines({ crossEntropyNats }: EpochRecord): string[] {
+  if (!(crossEntropyNats > DIVERGED_NATS)) return [];
+  return [
+    `warning: the cross entropy is far above that of a coin (${Math.LN2.toFixed(3)}): the training diverges. Lower --learning-rate.`,
+  ];
+}
+
+/** What the later events said. @param milliseconds that the fit took */
+export function fitLines(fitted: FittedModel, milliseconds: number): string[] {
+  const lines = [`${fitSummary(fitted)} (${(milliseconds / 1000).toFixed(1)} s)`];
+  if (fitted.quantization) lines.push(`8 bits: ${quantizationText(fitted.quantization)}`);
+  return lines;
+}
+
+function fitSummary({ fittedOn, stacking }: FittedModel): string {
+  if (fittedOn.newPlaces === 0) {
+    return 'fitting: no later event is from a place new to its account, so the mixture keeps the weights that it begins with';
+  }
+  return `fitting: ${counted(fittedOn.events, 'later event')}, ${grouped(fittedOn.newPlaces)} of them from places new to their account; trust in history ${stacking.history.toFixed(2)}, in vectors ${stacking.neural.toFixed(2)}`;
+}
+
+export function thresholdText({ threshold }: ModelCard): string {
+  if (!threshold) return 'threshold: none, later honest events were too few';
+  const { anomaly, falsePositiveRate } = threshold;
+  return `threshold: suspicious from an anomaly of ${anomaly.toFixed(3)} on (${thresholdRuleText(threshold)}; ${(100 * falsePositiveRate).toFixed(2)} % of the later ones)`;
+}
+
+/** `login.model: 12.3 MB, trained in 4.5 s (1,234 events/s)` */
+export function savedText(path: string, sizeBytes: number, eventsSeen: number, milliseconds: number): string {
+  const seconds = milliseconds / 1000;
+  const rate = Math.round(eventsSeen / seconds);
+  return `${path}: ${(sizeBytes / 1e6).toFixed(1)} MB, trained in ${seconds.toFixed(1)} s (${counted(rate, 'event')}/s)`;
+}
+
+/** A warning, where a half-life was asked for and no event has a time. */
+export function fadingLines(events: Events, halfLifeDays: number | undefined): string[] {
+  if (halfLifeDays === undefined || !events.time.every(Number.isNaN)) return [];
+  return ['warning: --half-life: no event has a time (third column), so nothing fades.'];
+}
+
+/** What was left out as it lies in the future. @param ahead how many events */
+export const aheadText = (ahead: number): string =>
+  `left out: ${counted(ahead, 'event')} more than a day ahead of this machine's clock`;

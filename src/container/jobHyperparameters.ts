@@ -1,0 +1,113 @@
+import {
+  halfLifeOption,
+  integerOption,
+  onBadLineOption,
+  threadsOption,
+  thresholdOptions,
+} from '../cli/options.ts';
+import { InputError, quoted, UsageError } from '../errors.ts';
+import type { ThresholdRule } from '../model/threshold.ts';
+import { HYPERPARAMETERS, type Hyperparameters, parseNumber } from '../neural/hyperparameters.ts';
+import { inJobWords } from './failure.ts';
+import { type JsonObject, OPT_ML, readJsonObject } from './optMl.ts';
+
+/** What a job asks for. */
+export interface JobSettings {
+  hyperparameters: Partial<Hyperparameters>;
+  seed: number;
+  /** undefined: one for each core */
+  threads: number | undefined;
+  threshold: ThresholdRule;
+  halfLifeDays: number | undefined;
+  quantize: boolean;
+  onBadLine: 'error' | 'skip';
+  /** a tuning job reads the validation metric */
+  needsValidation: boolean;
+}
+
+/** Beside AWS's ten: what the command line has as options. */
+const OWN = [
+  'seed',
+  'threads',
+  'max_fpr',
+  'max_alerts_per_day',
+  'half_life_days',
+  'quantize',
+  'on_bad_line',
+] as const;
+
+/** The key that a tuning job sets, and the only metric that there is to tune for. */
+const OBJECTIVE_KEY = '_tuning_objective_metric';
+const OBJECTIVE = 'validation:discriminator_auc';
+
+/**
+ * The settings of the job, from `hyperparameters.json`; the defaults where there is none.
+ * @throws InputError where a key is not known or a value is out of its range
+ */
+export function readJobSettings(): JobSettings {
+  const given = readJsonObject(OPT_ML.hyperparameters);
+  if (given === undefined) process.stderr.write(`${OPT_ML.hyperparameters}: not there, so defaults hold\n`);
+  try {
+    return jobSettings(given ?? {});
+  } catch (error) {
+    // Whatever is wrong is in this file; the checks of the command line do not know that.
+    if (!(error instanceof InputError)) throw error;
+    throw new InputError(`${OPT_ML.hyperparameters}: ${inJobWords(error.message)}`);
+  }
+}
+
+function jobSettings(given: JsonObject): JobSettings {
+  const texts = textsOf(given);
+  const hyperparameters: Partial<Hyperparameters> = {};
+  for (const rule of HYPERPARAMETERS) {
+    const text = texts.get(rule.awsName);
+    if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, rule.awsName, rule);
+  }
+  const objective = texts.get(OBJECTIVE_KEY) ?? '';
+  if (objective !== '' && objective !== OBJECTIVE) {
+    throw new UsageError(
+      `${OBJECTIVE_KEY}: expected ${OBJECTIVE}, the only metric to tune for, got ${quoted(objective)}.`,
+    );
+  }
+  return {
+    hyperparameters,
+    seed: integerOption('seed', texts.get('seed') ?? '1', 0, Number.MAX_SAFE_INTEGER),
+    threads: threadsOption('threads', texts.get('threads')),
+    threshold: thresholdOptions({
+      maxFpr: texts.get('max_fpr'),
+      maxAlertsPerDay: texts.get('max_alerts_per_day'),
+    }),
+    halfLifeDays: halfLifeOption('half_life_days', texts.get('half_life_days')),
+    quantize: truth('quantize', texts.get('quantize') ?? 'false'),
+    onBadLine: onBadLineOption(texts.get('on_bad_line') ?? 'error'),
+    needsValidation: objective !== '',
+  };
+}
+
+/** The values as texts, which they are in a job; a number or truth value, as a person may write it, is taken too. */
+function textsOf(given: JsonObject): Map<string, string> {
+  const known = [...HYPERPARAMETERS.map(({ awsName }) => awsName), ...OWN];
+  // What begins with _ is meant for AWS's own containers (_log_level, _num_gpus, …).
+  const unknown = Object.keys(given).filter((key) => !key.startsWith('_') && !known.includes(key));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      `expected ${known.join(', ')}, got ${unknown.map((key) => quoted(key)).join(', ')}. Leave out what is not among them.`,
+    );
+  }
+  const texts = new Map<string, string>();
+  for (const [key, value] of Object.entries(given)) {
+    if (key.startsWith('_') && key !== OBJECTIVE_KEY) continue;
+    if (!['string', 'number', 'boolean'].includes(typeof value)) {
+      throw new UsageError(`${key}: expected a text, got ${quoted(JSON.stringify(value))}.`);
+    }
+    texts.set(key, String(value).trim());
+  }
+  return texts;
+}
+
+function truth(key: string, text: string): boolean {
+  // Python, which starts most jobs, writes "True".
+  const word = text.toLowerCase();
+  if (word === 'true' || word === 'false') return word === 'true';
+  throw new UsageError(`${key}: expected true or false, got ${quoted(text)}.`);
+}
