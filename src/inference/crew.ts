@@ -11,10 +11,12 @@ import { RequestError } from './requestError.ts';
 /** An answer that a thread is writing. */
 export interface StreamedAnswer {
   records: number;
-  /** The text, piece by piece; a reader that leaves early ends the work. @throws RequestError where the thread died */
+  /** The text, piece by piece. @throws RequestError where the thread died */
   pieces: AsyncGenerator<Uint8Array>;
-  /** complete once all pieces were read */
-  tally(): Tally;
+  /** Ends the work: the reader has all that it wants. Must be called, whether anything was read or not. */
+  end(): void;
+  /** undefined until all pieces were read */
+  tally(): Tally | undefined;
 }
 
 interface Job {
@@ -186,35 +188,33 @@ export class ScoringCrew {
         own.buffer as ArrayBuffer,
       ]);
     }).finally(() => clearTimeout(timer));
-    return { records, pieces: this.#pieces(number, job), tally: () => job.tally! };
+    const end = () => this.#end(number, job);
+    return { records, pieces: this.#pieces(number, job), end, tally: () => job.tally };
   }
 
   async *#pieces(number: number, job: Job): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        const piece = job.received.shift();
-        if (piece) {
-          this.#post(job.thread, { kind: 'more', job: number });
-          yield piece;
-        } else if (job.error) {
-          throw job.error;
-        } else if (job.tally) {
-          return;
-        } else {
-          await new Promise<void>((resolve) => {
-            job.wake = resolve;
-          });
-        }
+    for (;;) {
+      const piece = job.received.shift();
+      if (piece) {
+        this.#post(job.thread, { kind: 'more', job: number });
+        yield piece;
+      } else if (job.error) {
+        throw job.error;
+      } else if (job.tally || !this.#jobs.has(number)) {
+        return;
+      } else {
+        await new Promise<void>((resolve) => {
+          job.wake = resolve;
+        });
       }
-    } finally {
-      if (!job.tally && !job.error) this.#post(job.thread, { kind: 'drop', job: number });
-      this.#end(number, job);
     }
   }
 
   #end(number: number, job: Job): void {
-    this.#jobs.delete(number);
+    if (!this.#jobs.delete(number)) return;
     job.thread.jobs.delete(number);
+    if (!job.tally && !job.error) this.#post(job.thread, { kind: 'drop', job: number });
+    job.wake();
   }
 
   #post(thread: Thread, order: Order, moved: ArrayBuffer[] = []): void {

@@ -10,6 +10,7 @@ export class Bodies {
   readonly #budgetBytes: number;
   /** of all bodies that are arriving or being answered */
   heldBytes = 0;
+  readonly #held = new WeakMap<IncomingMessage, number>();
 
   /**
    * @param limitBytes  of one body
@@ -34,30 +35,37 @@ export class Bodies {
       return;
     }
     const chunks: Buffer[] = [];
-    let length = 0;
     let isFinished = false;
     const finish = (error: Error | null, body?: Buffer) => {
       isFinished = true;
       // Of a refused body nothing is kept, whatever else comes.
-      if (error) this.heldBytes -= length;
+      if (error) this.release(payload);
       done(error, body);
     };
+    this.#held.set(payload, 0);
     payload.on('data', (chunk: Buffer) => {
-      if (isFinished) return;
-      length += chunk.length;
+      const held = this.#held.get(payload);
+      // Refused, or its answer is over.
+      if (isFinished || held === undefined) return;
+      const length = held + chunk.length;
+      this.#held.set(payload, length);
       this.heldBytes += chunk.length;
       if (length > this.#limitBytes) finish(this.#tooLarge());
       else if (this.heldBytes > this.#budgetBytes) finish(busy());
       else chunks.push(chunk);
     });
-    payload.on('end', () => finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, length)));
+    payload.on('end', () => {
+      if (!isFinished) finish(null, chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+    });
     payload.on('close', () => {
       if (!isFinished) finish(new RequestError(400, 'body: ended before it was complete.'));
     });
   }
 
-  release(body: Buffer): void {
-    this.heldBytes -= body.length;
+  /** Lets go of a request's body, if it has one; called once it is answered, or its client has gone. */
+  release(payload: IncomingMessage): void {
+    this.heldBytes -= this.#held.get(payload) ?? 0;
+    this.#held.delete(payload);
   }
 
   #tooLarge(): RequestError {

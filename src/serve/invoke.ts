@@ -2,6 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Answer, type AnswerOptions } from '../inference/answer.ts';
+import type { StreamedAnswer } from '../inference/crew.ts';
 import { ANSWER_TYPES, type AnswerForm, answerForm, requestFormat } from '../inference/mediaTypes.ts';
 import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
@@ -66,23 +67,33 @@ async function invokeInCrew(
   reply: FastifyReply,
 ): Promise<void> {
   serving.inFlight++;
-  let ended = false;
+  let answer: StreamedAnswer | undefined;
   const end = () => {
-    if (!ended) serving.inFlight--;
-    ended = true;
+    serving.inFlight--;
+    answer?.end();
   };
   try {
     // The body stays counted until the answer is sent, though its bytes move to the other thread.
     const bytes = new Uint8Array(body);
-    const answer = await serving.crew.answer(served.number, bytes, options, serving.options.timeoutSeconds);
-    const stream = Readable.from(answer.pieces, { objectMode: false, highWaterMark: 1 << 18 });
-    stream.once('end', () => serving.metrics.scored(answer.tally()));
-    stream.once('close', end);
-    reply.header('content-type', ANSWER_TYPES[options.form.format]);
-    reply.send(stream);
-    await reply;
+    answer = await serving.crew.answer(served.number, bytes, options, serving.options.timeoutSeconds);
   } catch (error) {
     end();
     throw error;
   }
+  if (reply.raw.closed) {
+    // Whoever asked has gone meanwhile.
+    reply.hijack();
+    end();
+    return;
+  }
+  const { pieces, tally } = answer;
+  const stream = Readable.from(pieces, { objectMode: false, highWaterMark: 1 << 18 });
+  reply.raw.once('close', () => {
+    const counts = tally();
+    if (counts) serving.metrics.scored(counts);
+    end();
+  });
+  reply.header('content-type', ANSWER_TYPES[options.form.format]);
+  reply.send(stream);
+  await reply;
 }

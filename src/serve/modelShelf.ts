@@ -1,6 +1,6 @@
 import { readdirSync, realpathSync, statSync } from 'node:fs';
 import { join, sep } from 'node:path';
-import { quoted } from '../errors.ts';
+import { InputError, quoted } from '../errors.ts';
 import type { ScoringCrew } from '../inference/crew.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { loadMeanwhile, type ServedModel } from './servedModel.ts';
@@ -120,6 +120,10 @@ export class ModelShelf {
       .then((served) => {
         this.#models.set(name, { served, url, isPinned, sizeBytes });
         return served;
+      })
+      .catch((error) => {
+        if (error instanceof RequestError || !(error instanceof InputError)) throw error;
+        throw new RequestError(422, error.message);
       })
       .finally(() => {
         this.#reservedBytes -= sizeBytes;

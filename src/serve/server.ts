@@ -59,22 +59,22 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
   });
 
   app.addHook('onRequest', (request, reply, done) => {
+    // Comes for every request, also where its client goes away before the answer.
+    reply.raw.once('close', () => {
+      serving.bodies.release(request.raw);
+      const route = routeOf(request);
+      const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_GONE;
+      const milliseconds = reply.elapsedTime;
+      serving.metrics.request(route, status, milliseconds / 1000);
+      if (options.logRequests)
+        app.log.info({ method: request.method, route, status, milliseconds }, 'request');
+    });
     if (request.routeOptions.url === '/ping' || serving.admits(request.headers.authorization)) {
       done();
       return;
     }
     reply.header('www-authenticate', 'Bearer');
     done(new RequestError(401, 'Authorization: expected "Bearer TOKEN" with a token of this server.'));
-  });
-  app.addHook('onResponse', (request, reply, done) => {
-    if (request.body instanceof Buffer) serving.bodies.release(request.body);
-    const route = routeOf(request);
-    const milliseconds = reply.elapsedTime;
-    serving.metrics.request(route, reply.statusCode, milliseconds / 1000);
-    if (options.logRequests) {
-      app.log.info({ method: request.method, route, status: reply.statusCode, milliseconds }, 'request');
-    }
-    done();
   });
   app.setErrorHandler((error: FastifyError, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request, reply) =>
@@ -127,6 +127,8 @@ function operationRoutes(app: FastifyInstance, serving: Serving): void {
 const routeOf = (request: FastifyRequest) => request.routeOptions.url ?? 'none';
 
 const RETRY_SECONDS = '1';
+/** As nginx counts requests whose client did not wait for the answer. */
+const CLIENT_GONE = 499;
 
 /** What was wrong, in our words where fastify found it first. */
 function explained(error: FastifyError, request: FastifyRequest): FastifyError {
