@@ -22,6 +22,7 @@ const COMMANDS: Record<string, () => Promise<() => Command>> = {
   explain: async () => (await import('./explain.ts')).explainCommand,
   inspect: async () => (await import('./inspect.ts')).inspectCommand,
   update: async () => (await import('./update.ts')).updateCommand,
+  transform: async () => (await import('./transform.ts')).transformCommand,
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand,
   serve: async () => (await import('./serve.ts')).serveCommand,
   demo: async () => (await import('./demo.ts')).demoCommand,

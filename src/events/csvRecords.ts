@@ -37,16 +37,21 @@ export class CsvRecords {
   blankLines = 0;
   readonly #sink: RecordSink;
   readonly #limit: number;
+  readonly #recordsAreLines: boolean;
   #carry = new Uint8Array(0);
   /** inside a line that is given up; the next record starts after its end */
   #skippingLine = false;
   #fieldCount = 0;
   #unquoted = new Uint8Array(4096);
 
-  /** @param maxRecordBytes longest record, without its line end */
-  constructor(sink: RecordSink, maxRecordBytes = MAX_RECORD_BYTES) {
+  /**
+   * @param maxRecordBytes  longest record, without its line end
+   * @param recordsAreLines a quoted field must end where its line ends
+   */
+  constructor(sink: RecordSink, maxRecordBytes = MAX_RECORD_BYTES, recordsAreLines = false) {
     this.#sink = sink;
     this.#limit = maxRecordBytes;
+    this.#recordsAreLines = recordsAreLines;
   }
 
   push(chunk: Uint8Array): void {
@@ -172,6 +177,7 @@ export class CsvRecords {
         state = QUOTED;
       } else if (state === QUOTED) {
         if (byte === QUOTE) state = QUOTE_IN_QUOTES;
+        else if (byte === NEWLINE && this.#recordsAreLines) return 'quote never closed';
         else out[written++] = byte;
       } else if (state === QUOTE_IN_QUOTES && byte === QUOTE) {
         out[written++] = byte;

@@ -1,6 +1,6 @@
 import { type AddressWords, explainBadAddress, parseAddressBytes } from '../addresses/address.ts';
 import { counted, grouped, InputError, quoted } from '../errors.ts';
-import { CsvRecords, type RecordProblem } from './csvRecords.ts';
+import { CsvRecords, MAX_RECORD_BYTES, type RecordProblem } from './csvRecords.ts';
 import { type EntityDictionary, type Events, EventsBuilder } from './events.ts';
 import { parseTimeBytes } from './time.ts';
 
@@ -62,6 +62,11 @@ export interface ReadOptions {
   onBadLine: 'error' | 'skip' | ((line: number, sentence: string) => void);
   /** `events`: entity,address[,time]; `labelled`: entity,address,time,label[,kind] */
   columns?: 'events' | 'labelled';
+  /**
+   * The bytes are whole lines out of a larger text, each a record, and the first has this number there: a quoted field ends with
+   * its line, and a byte-order mark is one before line 1 only.
+   */
+  linesFrom?: number | undefined;
 }
 
 /** Parses the events' CSV (`entity,address[,time]`, no header needed) as its bytes arrive. */
@@ -86,16 +91,21 @@ export class EventReader {
   constructor(options: ReadOptions, onEvent: (event: EventRecord) => void) {
     this.#options = options;
     this.#onEvent = onEvent;
-    this.#records = new CsvRecords({
-      record: (bytes, fieldCount, line) => this.#record(bytes, fieldCount, line),
-      problem: (problem, line) => {
+    const { onBadLine, linesFrom } = options;
+    const sink = {
+      record: (bytes: Uint8Array, fieldCount: number, line: number) => this.#record(bytes, fieldCount, line),
+      problem: (problem: RecordProblem, line: number) => {
         this.#tellOfBlankLines();
         this.#bad(line, problem, PROBLEMS[problem]);
       },
-      blank: (line) => {
-        if (typeof options.onBadLine === 'function') this.#blankLines.push(line);
+      blank: (line: number) => {
+        if (typeof onBadLine === 'function') this.#blankLines.push(line);
       },
-    });
+    };
+    this.#records = new CsvRecords(sink, MAX_RECORD_BYTES, linesFrom !== undefined);
+    if (linesFrom === undefined) return;
+    this.#records.lines = linesFrom - 1;
+    if (linesFrom > 1) this.#head = undefined;
   }
 
   push(chunk: Uint8Array): void {
@@ -114,7 +124,7 @@ export class EventReader {
   finish(): ReadSummary {
     if (this.#head !== undefined) this.#start();
     this.#records.finish();
-    this.summary.lines = this.#records.lines;
+    this.summary.lines = this.#records.lines - ((this.#options.linesFrom ?? 1) - 1);
     this.summary.blankLines = this.#records.blankLines;
     return this.summary;
   }

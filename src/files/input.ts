@@ -43,12 +43,23 @@ export function readFailure(path: string, error: unknown): Error {
 /**
  * The bytes of a file, or of standard input for `-`; gzip is recognised by its first two bytes, not by its name.
  * @param onCompressedBytes told how many bytes of the file itself were read, for progress
+ * @param from              how many bytes of the content are passed over
  * @throws InputError where the file cannot be read, or is gzip that is damaged or cut short
  */
 export async function* readChunks(
   path: string,
   onCompressedBytes: (bytes: number) => void = () => {},
+  from = 0,
 ): AsyncGenerator<Uint8Array> {
+  if (from > 0) {
+    // Files that are not compressed could be entered at that place, but reading takes a hundredth of what follows.
+    let left = from;
+    for await (const chunk of readChunks(path, onCompressedBytes)) {
+      if (chunk.length > left) yield chunk.subarray(left);
+      left -= Math.min(left, chunk.length);
+    }
+    return;
+  }
   const source: Readable = path === '-' ? process.stdin : createReadStream(path, { highWaterMark: 1 << 20 });
   try {
     const chunks = countedChunks(source, onCompressedBytes);

@@ -2,7 +2,7 @@ import type { AddressWords } from '../addresses/address.ts';
 import { HashedEvents } from '../events/hashedEvents.ts';
 import type { Assessment, Model, Verdict } from '../model/model.ts';
 import type { AnswerForm, RequestFormat } from './mediaTypes.ts';
-import { readRequest } from './readRequest.ts';
+import { type Excerpt, readRequest } from './readRequest.ts';
 import { RequestError } from './requestError.ts';
 
 /** What a model thought of the records of a request, or of many. */
@@ -34,6 +34,12 @@ export interface AnswerOptions {
   threshold?: number | undefined;
   /** `error` refuses the request at its first bad record; `mark` answers it by an object that says what is wrong */
   onBadRecord: 'error' | 'mark';
+  /** whether verdicts are counted where the answer itself does not need them: takes longer than the dot products alone */
+  counts: boolean;
+  /** where the request is cut out of a longer text */
+  excerpt?: Excerpt;
+  /** JSON: each record has an answer of its own, and this stands between them; default: one answer for all */
+  apart?: string;
 }
 
 const PIECE_CHARACTERS = 1 << 16;
@@ -62,7 +68,7 @@ export class Answer {
   constructor(model: Model, bytes: Uint8Array, options: AnswerOptions) {
     this.#model = model;
     this.#options = options;
-    readRequest(bytes, options.format, this);
+    readRequest(bytes, options.format, this, options.excerpt);
     const events = this.#events;
     this.records = events.count + this.tally.bad;
     const { detail } = options.form;
@@ -70,6 +76,12 @@ export class Answer {
     const { dimension } = model.weights;
     if (detail === 'verbose') this.#vectors = [new Float32Array(dimension), new Float32Array(dimension)];
     if (detail === 'full') return;
+    if (!options.counts) {
+      model.neural.eachBlock(events, (positions, dots) => {
+        for (let j = 0; j < positions.length; j++) this.#dots[positions[j]] = dots[j];
+      });
+      return;
+    }
     model.assessAll(events, options.threshold, (i, assessment) => {
       this.#dots[i] = assessment.dotProduct;
       this.#count(assessment);
@@ -96,18 +108,22 @@ export class Answer {
   /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */
   next(): string | undefined {
     if (this.#isDone) return undefined;
-    const isJson = this.#options.form.format === 'json';
-    const between = isJson ? ',' : '\n';
-    let text = isJson && this.#written === 0 ? '{"predictions":[' : '';
+    const { form, apart } = this.#options;
+    const isJson = form.format === 'json';
+    const isApart = isJson && apart !== undefined;
+    const between = isApart ? apart : isJson ? ',' : '\n';
+    let text = isJson && !isApart && this.#written === 0 ? '{"predictions":[' : '';
     while (this.#written < this.records) {
       if (this.#written > 0) text += between;
       const message = this.#bad?.get(this.#written);
       this.#written++;
-      text +=
+      const prediction =
         message === undefined ? this.#prediction(this.#event++) : `{"error":${JSON.stringify(message)}}`;
+      text += isApart ? `{"predictions":[${prediction}]}` : prediction;
       if (text.length >= PIECE_CHARACTERS) return text;
     }
     this.#isDone = true;
+    if (isApart) return text;
     if (isJson) return `${text}]}`;
     return this.records > 0 ? `${text}\n` : text;
   }

@@ -17,21 +17,36 @@ export interface RecordSink {
   bad(message: string): void;
 }
 
+/** Where a request stands that is cut out of a longer text: of whole lines, each a record, one of them not blank at least. */
+export interface Excerpt {
+  /** number of its first line in the text, from 1 */
+  firstLine: number;
+  /** whether the text ends with it, but for blank lines */
+  isEnd: boolean;
+}
+
 /**
  * Reads the records of a request, each of which is added or told as bad, so that answers can be matched by their place.
  * A third column of CSV, the time, is read past.
+ * @param excerpt lines are numbered as in the text that they are cut from; not for JSON, which has no lines
  * @throws RequestError 400 where the request as a whole is none
  */
-export function readRequest(bytes: Uint8Array, format: RequestFormat, sink: RecordSink): void {
-  if (format === 'csv') readCsv(bytes, sink);
+export function readRequest(
+  bytes: Uint8Array,
+  format: RequestFormat,
+  sink: RecordSink,
+  excerpt?: Excerpt,
+): void {
+  if (format === 'csv') readCsv(bytes, sink, excerpt?.firstLine);
   else if (format === 'json') readJson(bytes, sink);
-  else readJsonLines(bytes, sink);
+  else readJsonLines(bytes, sink, excerpt);
 }
 
-function readCsv(bytes: Uint8Array, sink: RecordSink): void {
-  if (isUtf16(bytes)) throw new RequestError(400, 'body: expected UTF-8 text, got UTF-16.');
+function readCsv(bytes: Uint8Array, sink: RecordSink, linesFrom: number | undefined): void {
+  if (isUtf16(bytes) && (linesFrom ?? 1) === 1)
+    throw new RequestError(400, 'body: expected UTF-8 text, got UTF-16.');
   const onBadLine = (line: number, sentence: string) => sink.bad(`line ${line}: ${sentence}`);
-  const reader = new EventReader({ name: 'body', onBadLine }, (record) => {
+  const reader = new EventReader({ name: 'body', onBadLine, linesFrom }, (record) => {
     sink.add(record.bytes, record.entityStart, record.entityEnd, record.words);
   });
   reader.push(bytes);
@@ -64,11 +79,15 @@ function parseJson(text: string, what: string): unknown {
 }
 
 /** @throws RequestError 400 where the bytes are no UTF-8 */
-function textOf(bytes: Uint8Array): string {
+function textOf(bytes: Uint8Array, excerpt?: Excerpt): string {
   if (!isUtf8(bytes)) throw new RequestError(400, 'body: expected UTF-8 text, got other bytes.');
-  const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  const mark = markLength(bytes, excerpt);
   return Buffer.from(bytes.buffer, bytes.byteOffset + mark, bytes.length - mark).toString();
 }
+
+/** Bytes of the byte-order mark at the start of a text. */
+const markLength = (bytes: Uint8Array, excerpt?: Excerpt) =>
+  (excerpt?.firstLine ?? 1) === 1 && bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
 
 function instancesOf(body: unknown): unknown[] {
   const instances = isObject(body) ? body.instances : undefined;
@@ -81,15 +100,17 @@ function instancesOf(body: unknown): unknown[] {
 }
 
 /** One object a line. AWS's own sample has a comma behind a line, and a ] behind the last: both are read past. */
-function readJsonLines(bytes: Uint8Array, sink: RecordSink): void {
-  const lines = textOf(bytes).split('\n');
-  while (lines.length > 0 && lines[lines.length - 1].trim() === '') lines.pop();
+function readJsonLines(bytes: Uint8Array, sink: RecordSink, excerpt: Excerpt | undefined): void {
+  // A request has one fault for all; of a long text somebody wants to know the line.
+  const lines = excerpt && !isUtf8(bytes) ? linesOf(bytes, excerpt) : textOf(bytes, excerpt).split('\n');
+  while (lines.length > 0 && isBlank(lines[lines.length - 1])) lines.pop();
   if (lines.length === 0) throw new RequestError(400, 'body: expected a JSON object a line, got nothing.');
+  const firstLine = excerpt?.firstLine ?? 1;
   for (const [i, line] of lines.entries()) {
-    const place = () => `line ${i + 1}`;
+    const place = () => `line ${firstLine + i}`;
     let value: unknown;
     try {
-      value = parseLine(line, i === lines.length - 1);
+      value = parseLine(line, i === lines.length - 1 && excerpt?.isEnd !== false);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
       sink.bad(`${place()}: ${error.message}`);
@@ -99,8 +120,28 @@ function readJsonLines(bytes: Uint8Array, sink: RecordSink): void {
   }
 }
 
-function parseLine(line: string, isLast: boolean): unknown {
-  if (line.trim() === '') throw new RequestError(400, 'expected a JSON object, got a blank line.');
+/** Blanks of JSON (RFC 8259) alone: others are characters that do not belong there. */
+const isBlank = (line: string | undefined) => line !== undefined && /^[ \t\r]*$/.test(line);
+
+/** The lines of a text some of which are no UTF-8: those are undefined. */
+function linesOf(bytes: Uint8Array, excerpt: Excerpt): (string | undefined)[] {
+  const lines: (string | undefined)[] = [];
+  for (let start = markLength(bytes, excerpt); start <= bytes.length; ) {
+    const found = bytes.indexOf(NEWLINE, start);
+    const end = found < 0 ? bytes.length : found;
+    const line = bytes.subarray(start, end);
+    lines.push(isUtf8(line) ? decoder.decode(line) : undefined);
+    start = end + 1;
+  }
+  return lines;
+}
+
+const NEWLINE = 10;
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+function parseLine(line: string | undefined, isLast: boolean): unknown {
+  if (line === undefined) throw new RequestError(400, 'expected UTF-8 text, got other bytes.');
+  if (isBlank(line)) throw new RequestError(400, 'expected a JSON object, got a blank line.');
   try {
     return JSON.parse(line);
   } catch {

@@ -30,7 +30,8 @@ export function invoke(
   const form = answerForm(headers.accept);
   const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
   serving.requireRoom();
-  const options: AnswerOptions = { format, form, threshold: serving.options.threshold, onBadRecord: 'error' };
+  const { threshold } = serving.options;
+  const options: AnswerOptions = { format, form, threshold, onBadRecord: 'error', counts: true };
   const attributes = headers[CUSTOM_ATTRIBUTES];
   if (typeof attributes === 'string') reply.header(CUSTOM_ATTRIBUTES, attributes);
   if (body.length > LARGE_BYTES[form.detail]) return invokeInCrew(serving, served, body, options, reply);

@@ -1,12 +1,13 @@
 /** A small model, and servers of it as a user starts them. Tests only; not part of the package. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { type Model, saveModel, train } from '../index.ts';
+import type { Model } from '../model/model.ts';
+import { openSharedModel, readSharedModel } from '../model/sharedModel.ts';
 
 export const folder = mkdtempSync(join(tmpdir(), 'ip-insights-serve-'));
 export const modelPath = join(folder, 'login.model');
@@ -19,11 +20,22 @@ export const events = Array.from({ length: 1200 }, (_, i) => ({
   time: START + i * 3600,
 }));
 
-export const model: Model = await train(events, {
-  hyperparameters: { vectorDim: 8, epochs: 2, miniBatchSize: 100, learningRate: 0.02 },
-  threads: 1,
-});
-saveModel(model, modelPath);
+const main = join(import.meta.dirname, '../cli/main.js');
+writeFileSync(
+  join(folder, 'train.csv'),
+  events.map(({ entity, address, time }) => `${entity},${address},${time}\n`).join(''),
+);
+const trained = spawnSync(
+  process.execPath,
+  [
+    ...[main, 'train', 'train.csv', '--model', modelPath, '--threads', '1'],
+    ...['--vector-dim', '8', '--epochs', '2', '--mini-batch-size', '100', '--learning-rate', '0.02'],
+  ],
+  { cwd: folder, encoding: 'utf8' },
+);
+assert.equal(trained.status, 0, trained.stderr);
+
+export const model: Model = openSharedModel(readSharedModel(modelPath, 1), 0);
 
 export interface RunningServer {
   url: string;
@@ -41,8 +53,6 @@ after(() => {
   for (const child of running) child.kill('SIGKILL');
   rmSync(folder, { recursive: true });
 });
-
-const main = join(import.meta.dirname, '../cli/main.js');
 
 /** Starts `ip-insights serve` on a free port of loopback, and waits until it listens. */
 export async function startServer(
