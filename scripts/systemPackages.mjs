@@ -6,6 +6,11 @@ import { existsSync } from 'node:fs';
 /** Debian package, the file by which it is recognised, and what needs it. */
 const NEEDED = [
   { name: 'chromium', file: '/usr/bin/chromium', reason: 'the report is tested in a real browser' },
+  {
+    name: 'python3-boto3',
+    file: '/usr/lib/python3/dist-packages/boto3/__init__.py',
+    reason: "the server is tested with SageMaker's Python client",
+  },
 ];
 
 const missing = NEEDED.filter(({ file }) => !existsSync(file));

@@ -105,13 +105,14 @@ export function invocationSchema(summary: string, params?: Json): Json {
     body: {
       content: {
         'application/json': {
-          schema: jsonSchema(z.object({ instances: z.array(instance) })),
-          example: { instances: [{ features: ['alice', '198.51.100.7'] }] },
+          schema: {
+            ...jsonSchema(z.object({ instances: z.array(instance) })),
+            examples: [{ instances: [{ features: ['alice', '198.51.100.7'] }] }],
+          },
         },
-        'text/csv': { schema: { type: 'string' }, example: 'alice,198.51.100.7\n' },
+        'text/csv': { schema: { type: 'string', examples: ['alice,198.51.100.7\n'] } },
         'application/jsonlines': {
-          schema: { type: 'string' },
-          example: '{"features":["alice","198.51.100.7"]}\n',
+          schema: { type: 'string', examples: ['{"features":["alice","198.51.100.7"]}\n'] },
         },
       },
     },
@@ -121,7 +122,7 @@ export function invocationSchema(summary: string, params?: Json): Json {
         description: 'predictions, in the order of the records',
         content: {
           'application/json': { schema: jsonSchema(predictions) },
-          'application/jsonlines': { schema: { type: 'string' }, example: '{"dot_product":1.5}\n' },
+          'application/jsonlines': { schema: { type: 'string', examples: ['{"dot_product":1.5}\n'] } },
         },
       },
     },
