@@ -59,7 +59,12 @@ export async function startServer(
   args: string[] = [modelPath],
   env: NodeJS.ProcessEnv = {},
 ): Promise<RunningServer> {
-  const child = spawn(process.execPath, [main, 'serve', '--port', '0', ...args], {
+  return listening([main, 'serve', '--port', '0', ...args], env);
+}
+
+/** Starts Node with these arguments, which come to a server, and waits until it listens. */
+export async function listening(args: string[], env: NodeJS.ProcessEnv): Promise<RunningServer> {
+  const child = spawn(process.execPath, args, {
     cwd: folder,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -68,7 +73,7 @@ export async function startServer(
   const log: Record<string, unknown>[] = [];
   let text = '';
   let rest = '';
-  const listening = new Promise<string>((resolve, reject) => {
+  const ready = new Promise<string>((resolve, reject) => {
     child.stderr!.on('data', (data) => {
       text += data;
       const lines = (rest + data).split('\n');
@@ -81,7 +86,7 @@ export async function startServer(
     });
     child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${text}`)));
   });
-  const url = await listening;
+  const url = await ready;
   return {
     url,
     child,
