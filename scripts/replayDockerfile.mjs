@@ -10,12 +10,13 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildImage } from './image/buildImage.mjs';
+import { checkServing } from './image/checkServing.mjs';
 import { checkTraining } from './image/checkTraining.mjs';
 import { megabytes, sizeOf } from './image/commands.mjs';
 import { Container } from './image/container.mjs';
 
 /** Each gets the container and returns lines of a report, or throws. */
-const CHECKS = [checkTraining];
+const CHECKS = [checkTraining, checkServing];
 
 const context = join(fileURLToPath(import.meta.url), '../..');
 const { values: options } = parseArgs({

@@ -11,7 +11,7 @@ const logins = (count) =>
     (_, i) => `user_${i % 50},10.${i % 50}.${(i * 7) % 16}.${(i * 13) % 250},${1541289600 + i}\n`,
   );
 
-const HYPERPARAMETERS = {
+export const HYPERPARAMETERS = {
   num_entity_vectors: '100',
   vector_dim: '16',
   epochs: '3',
@@ -26,7 +26,7 @@ const channel = {
   RecordWrapperType: 'None',
 };
 
-function layOut(optMl, hyperparameters) {
+export function layOut(optMl, hyperparameters) {
   for (const name of readdirSync(optMl)) rmSync(join(optMl, name), { recursive: true });
   const write = (name, content) => {
     const path = join(optMl, 'input', name);

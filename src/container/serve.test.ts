@@ -5,6 +5,7 @@ import { copyFileSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { folder, get, listening, model, modelPath, post } from '../serve/sampleServer.ts';
+import { hostingArguments } from './serve.ts';
 
 const entry = join(import.meta.dirname, 'main.js');
 /** An /opt/ml with a model in it, or none. */
@@ -17,12 +18,22 @@ function optMl(models: string[] = ['ip-insights.model']): string {
 const CSV = { 'content-type': 'text/csv' };
 const predictions = { predictions: [{ dot_product: model.score('user_1', '9.1.2.3').dotProduct }] };
 const serve = (place: string, env: NodeJS.ProcessEnv = {}) =>
-  listening([entry, 'serve'], { IP_INSIGHTS_OPT_ML: place, SAGEMAKER_BIND_TO_PORT: '0', ...env });
+  listening([entry, 'serve'], {
+    IP_INSIGHTS_OPT_ML: place,
+    IP_INSIGHTS_HOST: '127.0.0.1',
+    SAGEMAKER_BIND_TO_PORT: '0',
+    ...env,
+  });
 
-test('the model of a training job is served on all addresses; SIGTERM ends it with 0', async () => {
-  const { url, stop } = await serve(optMl());
-  assert.match(url, /^http:\/\/(0\.0\.0\.0|127\.0\.0\.1|\d+\.\d+\.\d+\.\d+):\d+$/);
-  const own = `http://127.0.0.1:${new URL(url).port}`;
+test('a container listens on all addresses, on the port that SageMaker names', () => {
+  assert.deepEqual(
+    hostingArguments({ SAGEMAKER_MULTI_MODEL: 'True', SAGEMAKER_BIND_TO_PORT: '8081' }).slice(0, 3),
+    [...['serve', '--host', '0.0.0.0']],
+  );
+});
+
+test('the model of a training job is served; SIGTERM ends it with 0', async () => {
+  const { url: own, stop } = await serve(optMl());
   assert.equal((await get(`${own}/ping`)).status, 200);
   assert.deepEqual((await post(`${own}/invocations`, 'user_1,9.1.2.3', CSV)).json, predictions);
   assert.equal((await get(`${own}/models`)).status, 404);
@@ -37,7 +48,7 @@ test('batch transform may send bodies of 100 MB, others not', async () => {
     [{ IP_INSIGHTS_MAX_BODY: '10' }, 200],
   ] as const) {
     const { url, stop } = await serve(optMl(), env);
-    const answer = await post(`http://127.0.0.1:${new URL(url).port}/invocations`, body, CSV);
+    const answer = await post(`${url}/invocations`, body, CSV);
     assert.equal(answer.status, status);
     assert.equal(await stop(), 0);
   }
@@ -45,8 +56,7 @@ test('batch transform may send bodies of 100 MB, others not', async () => {
 
 test('a multi-model endpoint loads what it is told to', async () => {
   const place = optMl([]);
-  const { url, stop } = await serve(place, { SAGEMAKER_MULTI_MODEL: 'true' });
-  const own = `http://127.0.0.1:${new URL(url).port}`;
+  const { url: own, stop } = await serve(place, { SAGEMAKER_MULTI_MODEL: 'true' });
   assert.equal((await get(`${own}/ping`)).status, 200);
   const at = join(place, 'models/0123abc/model');
   mkdirSync(at, { recursive: true });

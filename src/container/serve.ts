@@ -16,7 +16,8 @@ const BATCH_MEGABYTES = '101';
  * @throws InputError where there is no model
  */
 export function hostingArguments(environment: Environment): string[] {
-  const args = ['serve', '--host', '0.0.0.0'];
+  // Inside a container nobody but its engine reaches it by another address.
+  const args = ['serve', '--host', environment.IP_INSIGHTS_HOST || '0.0.0.0'];
   if (isTrue(environment.SAGEMAKER_MULTI_MODEL)) args.push('--models', modelsFolder());
   else args.push(servedModel());
   const { SAGEMAKER_BIND_TO_PORT: port } = environment;
