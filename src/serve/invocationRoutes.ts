@@ -32,7 +32,7 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
       ),
     },
     (request, reply) => {
-      reply.header('x-amzn-invoked-production-variant', 'AllTraffic');
+      reply.raw.setHeader('x-amzn-invoked-production-variant', 'AllTraffic');
       return answer(request, reply);
     },
   );

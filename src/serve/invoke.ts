@@ -1,4 +1,3 @@
-import type { OutgoingHttpHeaders } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Answer, type AnswerOptions } from '../inference/answer.ts';
@@ -33,7 +32,7 @@ export function invoke(
   const { threshold } = serving.options;
   const options: AnswerOptions = { format, form, threshold, onBadRecord: 'error', counts: true };
   const attributes = headers[CUSTOM_ATTRIBUTES];
-  if (typeof attributes === 'string') reply.header(CUSTOM_ATTRIBUTES, attributes);
+  if (typeof attributes === 'string') reply.raw.setHeader(CUSTOM_ATTRIBUTES, attributes);
   if (body.length > LARGE_BYTES[form.detail]) return invokeInCrew(serving, served, body, options, reply);
   const answer = new Answer(served.model, body, options);
   let text = '';
@@ -48,16 +47,13 @@ export function invoke(
  * with the headers, in one call of the operating system; as bytes it would not.
  */
 function send(reply: FastifyReply, type: string, text: string): void {
+  const { raw } = reply;
   reply.hijack();
-  reply.raw.writeHead(200, {
-    ...(reply.getHeaders() as OutgoingHttpHeaders),
-    'content-type': type,
-    'content-length': Buffer.byteLength(text),
-  });
-  const attributes = reply.getHeader(CUSTOM_ATTRIBUTES);
+  raw.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
+  const attributes = raw.getHeader(CUSTOM_ATTRIBUTES);
   // Together with a text, headers would be written in its encoding.
   const isAscii = attributes === undefined || /^[\x20-\x7e]*$/.test(String(attributes));
-  reply.raw.end(isAscii ? text : Buffer.from(text));
+  raw.end(isAscii ? text : Buffer.from(text));
 }
 
 async function invokeInCrew(
