@@ -2,7 +2,7 @@
 //   --this-node-only   the tests on the running Node only
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -101,6 +101,8 @@ function runTests(node) {
   const tap = join(folder, 'results.tap');
   const options = [
     `--test-timeout=${TIMEOUT_MILLISECONDS}`,
+    // Node leaves one core for itself, but most tests wait for processes that they have started.
+    `--test-concurrency=${availableParallelism()}`,
     `--test-reporter=${onTerminal ? 'spec' : 'tap'}`,
     '--test-reporter-destination=stdout',
     '--test-reporter=tap',
