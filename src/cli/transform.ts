@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { counted, grouped, quoted, UsageError } from '../errors.ts';
-import { leaveSignals } from '../files/atomicFile.ts';
+import { leaveSignals, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { answerForm, requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
 import type { TransformOptions } from '../transform/options.ts';
@@ -177,12 +177,10 @@ async function runStream(model: string, options: TransformOptions, threads: numb
   }
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-
 /** Ends at once: a job is safe at any moment. @param end does what must be done, and says how things stand */
 function onSignal(end: () => string): void {
   leaveSignals();
-  for (const [signal, code] of Object.entries(EXIT_CODES)) {
+  for (const [signal, code] of Object.entries(SIGNAL_EXIT_CODES)) {
     process.once(signal, () => {
       process.stderr.write(`\nstopped by ${signal}: ${end()}\n`);
       process.exit(code);

@@ -1,16 +1,12 @@
 import type { CheckpointFolder } from '../cli/checkpointFolder.ts';
 import type { Events } from '../events/events.ts';
-import { removeUnfinished } from '../files/atomicFile.ts';
+import { removeUnfinished, SIGNAL_EXIT_CODES, type Signal } from '../files/atomicFile.ts';
 import type { EpochRecord } from '../model/modelCard.ts';
 import type { CheckpointKeeper, TrainingStage } from '../model/trainModel.ts';
 import type { Place } from '../neural/runTraining.ts';
 import type { Training } from '../neural/train.ts';
 import type { MetricLines } from './metricLines.ts';
 import { OPT_ML } from './optMl.ts';
-
-/** What asks a job to stop, with the exit code of a process that it ended. */
-const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-type Signal = keyof typeof SIGNALS;
 
 /**
  * Keeps what a job has learned where it has a folder for that, and ends the job when it is told to stop: SageMaker sends
@@ -32,7 +28,8 @@ export class JobKeeper implements CheckpointKeeper {
 
   constructor(lines: MetricLines) {
     this.#lines = lines;
-    for (const signal of Object.keys(SIGNALS) as Signal[]) process.on(signal, () => this.#stopBy(signal));
+    for (const signal of Object.keys(SIGNAL_EXIT_CODES) as Signal[])
+      process.on(signal, () => this.#stopBy(signal));
   }
 
   /** From now on there is a folder for checkpoints. */
@@ -104,6 +101,6 @@ export class JobKeeper implements CheckpointKeeper {
         ? 'before anything was learned that could be kept'
         : `nothing is kept, as there is no folder ${OPT_ML.checkpoints} (CheckpointConfig)`;
     process.stderr.write(`stopped by ${signal}: ${what}; no model was written\n`);
-    process.exit(kept ? 0 : SIGNALS[signal]);
+    process.exit(kept ? 0 : SIGNAL_EXIT_CODES[signal]);
   }
 }

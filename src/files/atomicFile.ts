@@ -25,23 +25,25 @@ export function removeUnfinished(): void {
   unfinished.clear();
 }
 
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
-type Signal = keyof typeof EXIT_CODES;
+/** What asks a process to end, with the exit code of one that it ended. */
+export const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+export type Signal = keyof typeof SIGNAL_EXIT_CODES;
+const SIGNALS = Object.keys(SIGNAL_EXIT_CODES) as Signal[];
 
 function stop(signal: Signal): void {
   removeUnfinished();
   process.stderr.write(`\nstopped by ${signal}: what was being written is removed, older files are whole\n`);
-  process.exit(EXIT_CODES[signal]);
+  process.exit(SIGNAL_EXIT_CODES[signal]);
 }
 
 /** Removes what is half-written when Ctrl-C or a polite kill ends the process. Called once, by the command. */
 export function cleanUpOnSignals(): void {
-  for (const signal of Object.keys(EXIT_CODES) as Signal[]) process.once(signal, stop);
+  for (const signal of SIGNALS) process.once(signal, stop);
 }
 
 /** For a command that ends by itself, once it has done what it was asked to: a signal is its own business from now on. */
 export function leaveSignals(): void {
-  for (const signal of Object.keys(EXIT_CODES)) process.removeListener(signal, stop);
+  for (const signal of SIGNALS) process.removeListener(signal, stop);
 }
 
 /**

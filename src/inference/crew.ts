@@ -48,6 +48,9 @@ interface OpenModel {
 /** A timer takes no more than 24.8 days. */
 const isDelay = (seconds: number) => seconds < 2_000_000;
 
+const failureOf = ({ status, message }: Extract<Report, { kind: 'failed' }>) =>
+  status === undefined ? new Error(message) : new RequestError(status, message);
+
 /** One thread beside the calling one for each core, at least one. */
 export const defaultCrewSize = () => Math.max(1, availableParallelism() - 1);
 
@@ -177,7 +180,8 @@ export class ScoringCrew {
     };
     this.#jobs.set(number, job);
     thread.jobs.add(number);
-    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : bytes.slice();
+    // A copy by constructor: `slice` of a Buffer would be a view of what others use.
+    const own = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
     const timer = isDelay(timeoutSeconds)
       ? setTimeout(() => this.#giveUp(number, job), timeoutSeconds * 1000)
       : undefined;
@@ -244,7 +248,7 @@ export class ScoringCrew {
     if (report.kind === 'begun') job.begun(report.records);
     else if (report.kind === 'piece') job.received.push(report.bytes);
     else if (report.kind === 'done') job.tally = report.tally;
-    else this.#fail(report.job, job, new RequestError(report.status, report.message));
+    else this.#fail(report.job, job, failureOf(report));
     job.wake();
   }
 

@@ -32,7 +32,8 @@ export type Report =
   | { kind: 'begun'; job: number; records: number }
   | { kind: 'piece'; job: number; bytes: Uint8Array }
   | { kind: 'done'; job: number; tally: Tally }
-  | { kind: 'failed'; job: number; status: number; message: string };
+  /** @param status undefined: nobody expected it, and the message has its place in the code */
+  | { kind: 'failed'; job: number; status: number | undefined; message: string };
 
 /** Pieces that a thread makes before the reader has taken the first: a slow client holds so much memory. */
 export const PIECES_AHEAD = 8;

@@ -106,5 +106,5 @@ function makePiece(number: number, job: Job): void {
 function fail(job: number, error: unknown): void {
   const isRequest = error instanceof RequestError;
   const message = isRequest ? error.message : ((error as Error).stack ?? String(error));
-  report({ kind: 'failed', job, status: isRequest ? error.status : 500, message });
+  report({ kind: 'failed', job, status: isRequest ? error.status : undefined, message });
 }

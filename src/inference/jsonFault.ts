@@ -40,7 +40,7 @@ export function jsonFault(text: string): string | undefined {
   };
   const closed = (): Expected => {
     open.pop();
-    return open.length === 0 ? 'nothing' : ', or end';
+    return afterValue();
   };
   const afterValue = (): Expected => (open.length === 0 ? 'nothing' : ', or end');
   try {

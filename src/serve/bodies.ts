@@ -77,7 +77,7 @@ export class Bodies {
 }
 
 /** Too much at once; the next try may succeed. */
-export const busy = () =>
+const busy = () =>
   new RequestError(
     429,
     'too many requests at once. Try again in a second, or start the server with a larger limit.',

@@ -71,8 +71,7 @@ async function invokeInCrew(
   };
   try {
     // The body stays counted until the answer is sent, though its bytes move to the other thread.
-    const bytes = new Uint8Array(body);
-    answer = await serving.crew.answer(served.number, bytes, options, serving.options.timeoutSeconds);
+    answer = await serving.crew.answer(served.number, body, options, serving.options.timeoutSeconds);
   } catch (error) {
     end();
     throw error;

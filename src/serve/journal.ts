@@ -62,12 +62,13 @@ export class Journal {
   }
 
   /**
-   * The events that were kept, in their order.
+   * The events that are kept when it is called, in their order; not those that come meanwhile.
    * @param take is given low and high word of the entity's hash, u32[4] of the address, and the time; valid during the call only
    * @returns how many
    * @throws InputError at a line that is none of ours
    */
   async replay(take: (hash: Uint32Array, words: AddressWords, time: number) => void): Promise<number> {
+    const sizeBytes = fstatSync(this.#file).size;
     const hash = new Uint32Array(2);
     const options = {
       name: this.path,
@@ -79,7 +80,11 @@ export class Journal {
       hashEntityBytes(bytes, entityStart, entityEnd, hash);
       take(hash, words, time);
     });
-    for await (const chunk of readChunks(this.path)) reader.push(chunk);
+    let left = sizeBytes;
+    for await (const chunk of readChunks(this.path)) {
+      reader.push(chunk.subarray(0, left));
+      left -= Math.min(left, chunk.length);
+    }
     return reader.finish().events;
   }
 

@@ -17,7 +17,6 @@ interface Shelved {
   url: string;
   /** asked for by name, so that only its owner unloads it; others make room when they are not used */
   isPinned: boolean;
-  sizeBytes: number;
 }
 
 /**
@@ -118,11 +117,11 @@ export class ModelShelf {
     this.#reservedBytes += sizeBytes;
     const served = loadMeanwhile(path, this.#crew)
       .then((served) => {
-        this.#models.set(name, { served, url, isPinned, sizeBytes });
+        this.#models.set(name, { served, url, isPinned });
         return served;
       })
       .catch((error) => {
-        if (error instanceof RequestError || !(error instanceof InputError)) throw error;
+        if (!(error instanceof InputError)) throw error;
         throw new RequestError(422, error.message);
       })
       .finally(() => {
@@ -135,13 +134,13 @@ export class ModelShelf {
 
   #makeRoom(name: string, sizeBytes: number): void {
     let used = this.#reservedBytes + sizeBytes;
-    for (const model of this.#models.values()) used += model.sizeBytes;
+    for (const { served } of this.#models.values()) used += served.sizeBytes;
     const leaving: string[] = [];
-    for (const [other, model] of this.#models) {
+    for (const [other, { served, isPinned }] of this.#models) {
       if (used <= this.#limitBytes) break;
-      if (model.isPinned) continue;
+      if (isPinned) continue;
       leaving.push(other);
-      used -= model.sizeBytes;
+      used -= served.sizeBytes;
     }
     if (used > this.#limitBytes) {
       const megabytes = (bytes: number) => `${(bytes / 1e6).toFixed(1)} MB`;

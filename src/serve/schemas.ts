@@ -14,7 +14,7 @@ export const jsonSchema = (shape: z.ZodType): Json => {
 };
 
 /** What a refused request is answered. */
-export const errorShape = z.object({ error: z.string() });
+const errorShape = z.object({ error: z.string() });
 
 const ERRORS: Record<number, string> = {
   400: 'the request is none; the error names the place',
@@ -79,15 +79,20 @@ const instance = z.union([
   z.object({ features }),
   z.object({ data: z.object({ features: z.object({ values: features }) }) }),
 ]);
-const prediction = z.object({
-  dot_product: z.number(),
-  entity_embedding: z.array(z.number()).optional(),
-  ip_embedding: z.array(z.number()).optional(),
-  anomaly: z.number().optional(),
-  p_value: z.number().nullable().optional(),
-  verdict: z.enum(['ok', 'suspicious', 'unknown']).optional(),
-  reasons: z.array(z.object({ code: z.string(), sentence: z.string() })).optional(),
+
+/** All that there is to say of an event. */
+export const figuresShape = z.object({
+  dot_product: z.number().describe('high = expected; means nothing for an entity never seen'),
+  anomaly: z.number().describe('in nats; high = strange, 0 where an attacker is as likely'),
+  p_value: z.number().nullable().describe('share of honest events at least this strange'),
+  verdict: z.enum(['ok', 'suspicious', 'unknown']),
+  reasons: z.array(z.object({ code: z.string(), sentence: z.string() })),
 });
+
+const prediction = figuresShape
+  .partial()
+  .required({ dot_product: true })
+  .extend({ entity_embedding: z.array(z.number()).optional(), ip_embedding: z.array(z.number()).optional() });
 
 /** Routes that take AWS's inference formats. */
 export function invocationSchema(summary: string, params?: Json): Json {

@@ -11,7 +11,7 @@ import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
 import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { bodyErrors, jsonSchema, schema } from './schemas.ts';
+import { bodyErrors, figuresShape, jsonSchema, schema } from './schemas.ts';
 import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
 
@@ -34,11 +34,7 @@ const isMany = (body: unknown): body is { events: unknown } =>
 const score = z.object({
   entity: z.string(),
   address: z.string().describe('in canonical form'),
-  dot_product: z.number().describe('high = expected; means nothing for an entity never seen'),
-  anomaly: z.number().describe('in nats; high = strange, 0 where an attacker is as likely'),
-  p_value: z.number().nullable().describe('share of honest events at least this strange'),
-  verdict: z.enum(['ok', 'suspicious', 'unknown']),
-  reasons: z.array(z.object({ code: z.string(), sentence: z.string() })),
+  ...figuresShape.shape,
 });
 
 /** Our own routes: the score people can act on. */

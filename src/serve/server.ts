@@ -156,7 +156,7 @@ function explained(error: FastifyError, request: FastifyRequest): FastifyError {
 function answerError(raised: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = explained(raised, request);
   const status = error instanceof RequestError ? error.status : (error.statusCode ?? 500);
-  const isOurs = status >= 500 && !(error instanceof RequestError && status !== 500);
+  const isOurs = status >= 500 && !(error instanceof RequestError);
   // A message of ours may hold what the client sent, so only failures that nobody expects are logged whole.
   if (isOurs)
     request.log.error({ route: routeOf(request), err: error }, 'unexpected failure, please report it');

@@ -1,3 +1,4 @@
+import type { AddressWords } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import { ScoringCrew } from '../inference/crew.ts';
@@ -118,8 +119,11 @@ export class Serving {
     try {
       if (tokenFile !== undefined) this.#tokens = Tokens.read(tokenFile);
       this.#meanwhile = [];
-      const loaded = await this.#withJournal(await loadMeanwhile(path!, this.crew));
-      if (!this.#journal) for (const one of this.#meanwhile) this.#teach(loaded, one);
+      const loaded = await loadMeanwhile(path!, this.crew);
+      // What the journal has by now is replayed; what comes while it is read is learned after it.
+      if (this.#journal) this.#meanwhile = [];
+      await this.#withJournal(loaded);
+      for (const one of this.#meanwhile) this.#teach(loaded, one);
       this.#main = loaded;
     } catch (error) {
       this.metrics.reloaded('refused');
@@ -134,11 +138,14 @@ export class Serving {
   /** The model, told of the events that the journal keeps and it does not know: those later than its last one. */
   async #withJournal(served: ServedModel): Promise<ServedModel> {
     const lastTime = served.model.card.data.lastTime ?? Number.NEGATIVE_INFINITY;
-    await this.#journal?.replay((hash, words, time) => {
-      if (time <= lastTime) return;
-      served.model.add(hash[0], hash[1], words, 0, time);
-      this.crew.observe(served.number, hash, words.slice(), time);
-    });
+    try {
+      await this.#journal?.replay((hash, words, time) => {
+        if (time > lastTime) this.#add(served, hash, words, time);
+      });
+    } catch (error) {
+      this.crew.close(served.number);
+      throw error;
+    }
     return served;
   }
 
@@ -161,8 +168,11 @@ export class Serving {
     this.metrics.observed(observations.length);
   }
 
-  #teach({ model, number }: ServedModel, { entity, words, time }: Observation): void {
-    const hash = hashEntity(entity);
+  #teach(served: ServedModel, { entity, words, time }: Observation): void {
+    this.#add(served, hashEntity(entity), words, time);
+  }
+
+  #add({ model, number }: ServedModel, hash: Uint32Array, words: AddressWords, time: number): void {
     model.add(hash[0], hash[1], words, 0, time);
     this.crew.observe(number, hash, words, time);
   }
