@@ -11,6 +11,7 @@ export class Bodies {
   /** of all bodies that are arriving or being answered */
   heldBytes = 0;
   readonly #held = new WeakMap<IncomingMessage, number>();
+  readonly #kept = new WeakMap<IncomingMessage, { error: Error | null; body: Buffer | undefined }>();
 
   /**
    * @param limitBytes  of one body
@@ -30,6 +31,11 @@ export class Bodies {
     announcedBytes: number,
     done: (error: Error | null, body?: Buffer) => void,
   ): void {
+    const kept = this.#kept.get(payload);
+    if (kept) {
+      done(kept.error, kept.body);
+      return;
+    }
     if (announcedBytes > this.#limitBytes) {
       done(this.#tooLarge());
       return;
@@ -60,6 +66,11 @@ export class Bodies {
     payload.on('close', () => {
       if (!isFinished) finish(new RequestError(400, 'body: ended before it was complete.'));
     });
+  }
+
+  /** Gives a body that was read, or what was wrong with it, to the next that reads it. */
+  keep(payload: IncomingMessage, error: Error | null, body: Buffer | undefined): void {
+    this.#kept.set(payload, { error, body });
   }
 
   /** Lets go of a request's body, if it has one; called once it is answered, or its client has gone. */

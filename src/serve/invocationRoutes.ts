@@ -1,10 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { invoke } from './invoke.ts';
+import { invoke, TARGET_MODEL } from './invoke.ts';
 import { invocationSchema, named, schema } from './schemas.ts';
 import type { Serving } from './serving.ts';
-
-/** SageMaker clients name one of several models by it. */
-const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
 
 /** SageMaker's own routes: what its hosting calls in a container, and what its clients call. */
 export function invocationRoutes(app: FastifyInstance, serving: Serving): void {

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Answer, type AnswerOptions } from '../inference/answer.ts';
@@ -12,7 +13,13 @@ import type { Serving } from './serving.ts';
  */
 const LARGE_BYTES: Record<AnswerForm['detail'], number> = { dot_product: 32_768, verbose: 1024, full: 4096 };
 
-export const CUSTOM_ATTRIBUTES = 'x-amzn-sagemaker-custom-attributes';
+const CUSTOM_ATTRIBUTES = 'x-amzn-sagemaker-custom-attributes';
+/** SageMaker clients name one of several models by it. */
+export const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
+
+/** Whether a request is answered at once, rather than by the crew. */
+export const isSmall = (bytes: number, { accept }: IncomingHttpHeaders): boolean =>
+  bytes <= LARGE_BYTES[answerForm(accept).detail];
 
 /**
  * Answers a request of AWS's inference formats: a small one at once, a large one in time.
@@ -25,35 +32,49 @@ export function invoke(
   reply: FastifyReply,
 ): Promise<void> | undefined {
   const { headers } = request;
-  const format = requestFormat(headers['content-type']);
-  const form = answerForm(headers.accept);
   const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
+  const options = optionsOf(serving, headers);
   serving.requireRoom();
-  const { threshold } = serving.options;
-  const options: AnswerOptions = { format, form, threshold, onBadRecord: 'error', counts: true };
-  const attributes = headers[CUSTOM_ATTRIBUTES];
-  if (typeof attributes === 'string') reply.raw.setHeader(CUSTOM_ATTRIBUTES, attributes);
-  if (body.length > LARGE_BYTES[form.detail]) return invokeInCrew(serving, served, body, options, reply);
-  const answer = new Answer(served.model, body, options);
-  let text = '';
-  for (let piece = answer.next(); piece !== undefined; piece = answer.next()) text += piece;
-  serving.metrics.scored(answer.tally);
-  send(reply, ANSWER_TYPES[form.format], text);
+  if (!isSmall(body.length, headers)) return invokeInCrew(serving, served, body, options, headers, reply);
+  invokeSmall(serving, served, body, options, headers, reply.raw);
+  // Only now: what is refused, fastify answers.
+  reply.hijack();
   return undefined;
 }
 
+/** What the headers of a request ask for. @throws RequestError where they are none of ours */
+export function optionsOf({ options: { threshold } }: Serving, headers: IncomingHttpHeaders): AnswerOptions {
+  const format = requestFormat(headers['content-type']);
+  return { format, form: answerForm(headers.accept), threshold, onBadRecord: 'error', counts: true };
+}
+
 /**
- * Sends a text past fastify, which would add a charset to its type, that AWS does not send. As a text it goes out together
+ * Answers past fastify, which would add a charset to the type, that AWS does not send. As a text the answer goes out together
  * with the headers, in one call of the operating system; as bytes it would not.
+ * @throws RequestError where it is none; then nothing was sent
  */
-function send(reply: FastifyReply, type: string, text: string): void {
-  const { raw } = reply;
-  reply.hijack();
-  raw.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
-  const attributes = raw.getHeader(CUSTOM_ATTRIBUTES);
+export function invokeSmall(
+  serving: Serving,
+  served: ServedModel,
+  body: Buffer,
+  options: AnswerOptions,
+  headers: IncomingHttpHeaders,
+  response: ServerResponse,
+): void {
+  const answer = new Answer(served.model, body, options);
+  let text = '';
+  for (let piece = answer.next(); piece !== undefined; piece = answer.next()) text += piece;
+  const sent: OutgoingHttpHeaders = {
+    'content-type': ANSWER_TYPES[options.form.format],
+    'content-length': Buffer.byteLength(text),
+  };
+  const attributes = headers[CUSTOM_ATTRIBUTES];
+  if (attributes !== undefined) sent[CUSTOM_ATTRIBUTES] = attributes;
+  response.writeHead(200, sent);
+  serving.metrics.scored(answer.tally);
   // Together with a text, headers would be written in its encoding.
   const isAscii = attributes === undefined || /^[\x20-\x7e]*$/.test(String(attributes));
-  raw.end(isAscii ? text : Buffer.from(text));
+  response.end(isAscii ? text : Buffer.from(text));
 }
 
 async function invokeInCrew(
@@ -61,8 +82,11 @@ async function invokeInCrew(
   served: ServedModel,
   body: Buffer,
   options: AnswerOptions,
+  headers: IncomingHttpHeaders,
   reply: FastifyReply,
 ): Promise<void> {
+  const attributes = headers[CUSTOM_ATTRIBUTES];
+  if (typeof attributes === 'string') reply.raw.setHeader(CUSTOM_ATTRIBUTES, attributes);
   serving.inFlight++;
   let answer: StreamedAnswer | undefined;
   const end = () => {

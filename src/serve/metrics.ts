@@ -1,10 +1,8 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import type { Tally } from '../inference/answer.ts';
 import type { Verdict } from '../model/model.ts';
 import { version } from '../version.ts';
-
-/** Seconds: from the fastest answers to the longest that AWS waits for. */
-const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
+import { RequestFigures } from './requestFigures.ts';
 
 /** What the gauges ask for when they are read. */
 export interface Readings {
@@ -20,13 +18,7 @@ export interface Readings {
 /** What `/metrics` shows, in Prometheus's text format. */
 export class ServerMetrics {
   readonly #registry = new Registry();
-  readonly #requests: Counter<'route' | 'status'>;
-  readonly #seconds: Histogram<'route'>;
-  /** counters of a label are looked up once */
-  readonly #byRoute = new Map<
-    string,
-    { seconds: Histogram.Internal<'route'>; byStatus: Map<number, Counter.Internal> }
-  >();
+  readonly #requests: RequestFigures;
   readonly #verdicts: Record<Verdict, Counter.Internal>;
   readonly #strangers: Counter;
   readonly #badRecords: Counter;
@@ -38,19 +30,7 @@ export class ServerMetrics {
     collectDefaultMetrics({ register: this.#registry });
     const counter = (name: string, help: string) =>
       new Counter({ name: `ip_insights_${name}`, help, registers });
-    this.#requests = new Counter({
-      name: 'ip_insights_requests_total',
-      help: 'Requests that were answered, by route and status',
-      labelNames: ['route', 'status'],
-      registers,
-    });
-    this.#seconds = new Histogram({
-      name: 'ip_insights_request_duration_seconds',
-      help: 'From the headers of a request to the end of its answer',
-      labelNames: ['route'],
-      buckets: BUCKETS,
-      registers,
-    });
+    this.#requests = new RequestFigures(this.#registry);
     const verdicts = new Counter({
       name: 'ip_insights_verdicts_total',
       help: 'Scored events by verdict',
@@ -103,24 +83,13 @@ export class ServerMetrics {
     return this.#registry.contentType;
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    return `${await this.#registry.metrics()}\n${this.#requests.durationsText()}`;
   }
 
   /** @param route its pattern, never the path itself, which others choose */
   request(route: string, status: number, seconds: number): void {
-    let known = this.#byRoute.get(route);
-    if (!known) {
-      known = { seconds: this.#seconds.labels(route), byStatus: new Map() };
-      this.#byRoute.set(route, known);
-    }
-    let requests = known.byStatus.get(status);
-    if (!requests) {
-      requests = this.#requests.labels(route, String(status));
-      known.byStatus.set(status, requests);
-    }
-    known.seconds.observe(seconds);
-    requests.inc();
+    this.#requests.take(route, status, seconds);
   }
 
   scored({ ok, suspicious, unknown, strangers, bad }: Tally): void {

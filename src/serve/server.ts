@@ -1,3 +1,4 @@
+import type { RequestListener } from 'node:http';
 import swagger from '@fastify/swagger';
 import {
   type FastifyError,
@@ -10,6 +11,7 @@ import {
 import { requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { version } from '../version.ts';
+import { createHttpServer, type WatchedResponse } from './httpServer.ts';
 import { invocationRoutes } from './invocationRoutes.ts';
 import { modelRoutes } from './modelRoutes.ts';
 import { schema } from './schemas.ts';
@@ -32,25 +34,15 @@ export interface ServerOptions {
   log: NodeJS.WritableStream;
 }
 
-/** Headers must be there after so many seconds. */
-const HEADERS_SECONDS = 10;
-/** Longer than the idle time of the load balancers before it, so that they end connections, not we. */
-const KEEP_ALIVE_SECONDS = 75;
-
 /** The HTTP server on the models of `serving`, not yet listening. */
 export async function createServer(serving: Serving, options: ServerOptions): Promise<FastifyInstance> {
-  const { timeoutSeconds } = serving.options;
   const app = fastify({
     logger: { level: options.logLevel, stream: options.log },
     logController: new LogController({ disableRequestLogging: true }),
-    requestTimeout: timeoutSeconds * 1000,
-    // Nothing moves on the connection for longer than an answer may take: its reader is gone.
-    connectionTimeout: (timeoutSeconds + HEADERS_SECONDS) * 1000,
-    keepAliveTimeout: KEEP_ALIVE_SECONDS * 1000,
-    http: {
-      headersTimeout: Math.min(HEADERS_SECONDS, timeoutSeconds) * 1000,
-      connectionsCheckingInterval: 1000,
-    },
+    serverFactory: (handler) =>
+      createHttpServer(serving, handler as RequestListener, (request) => {
+        if (options.logRequests) app.log.info(request, 'request');
+      }),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 256 },
@@ -70,16 +62,7 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
   });
 
   app.addHook('onRequest', (request, reply, done) => {
-    // Comes for every request, also where its client goes away before the answer.
-    reply.raw.on('close', () => {
-      serving.bodies.release(request.raw);
-      const route = routeOf(request);
-      const status = reply.raw.writableFinished ? reply.raw.statusCode : CLIENT_GONE;
-      const milliseconds = reply.elapsedTime;
-      serving.metrics.request(route, status, milliseconds / 1000);
-      if (options.logRequests)
-        app.log.info({ method: request.method, route, status, milliseconds }, 'request');
-    });
+    (reply.raw as WatchedResponse).route = routeOf(request);
     if (request.routeOptions.url === '/ping' || serving.admits(request.headers.authorization)) {
       done();
       return;
@@ -139,8 +122,6 @@ function operationRoutes(app: FastifyInstance, serving: Serving): void {
 const routeOf = (request: FastifyRequest) => request.routeOptions.url ?? 'none';
 
 const RETRY_SECONDS = '1';
-/** As nginx counts requests whose client did not wait for the answer. */
-const CLIENT_GONE = 499;
 
 /** What was wrong, in our words where fastify found it first. */
 function explained(error: FastifyError, request: FastifyRequest): FastifyError {

@@ -86,6 +86,10 @@ export class Serving {
     throw new RequestError(404, 'this server has models by name only: POST /models/NAME/invoke.');
   }
 
+  get hasMain(): boolean {
+    return this.#main !== undefined;
+  }
+
   get keepsJournal(): boolean {
     return this.#journal !== undefined;
   }
