@@ -75,15 +75,6 @@ export class ScoringCrew {
   }
 
   /**
-   * Reads a model file while the calling thread does something else.
-   * @throws InputError where it cannot be read
-   */
-  async read(path: string): Promise<SharedModel> {
-    const order = { kind: 'read', model: this.#nextModel++, path, sharers: this.sharers } as const;
-    return (await this.#ask(this.#threads[0], order))!;
-  }
-
-  /**
    * Looks at a model's checksum while the calling thread does something else.
    * @throws InputError where its bytes are not those that were written
    */
@@ -129,7 +120,7 @@ export class ScoringCrew {
 
   #ask(
     thread: Thread,
-    order: Extract<Order, { kind: 'read' | 'load' | 'verify' | 'open' }>,
+    order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>,
   ): Promise<SharedModel | undefined> {
     return new Promise((resolve, reject) => {
       thread.waiting.push({ model: order.model, resolve, reject });

@@ -6,9 +6,7 @@ import type { AnswerOptions, Tally } from './answer.ts';
  */
 
 export type Order =
-  /** Read a model file. */
-  | { kind: 'read'; model: number; path: string; sharers: number }
-  /** Read one, and have the model at hand. @param name how messages call it */
+  /** Read a model file, and have the model at hand. @param name how messages call it */
   | { kind: 'load'; model: number; path: string; name: string; sharers: number; thread: number }
   /** Look at its checksum. */
   | { kind: 'verify'; model: number; shared: SharedModel }
@@ -25,7 +23,7 @@ export type Order =
   | { kind: 'drop'; job: number };
 
 export type Report =
-  /** @param shared what was read, after `read` and `load` */
+  /** @param shared what was read, after `load` */
   | { kind: 'opened'; model: number; shared?: SharedModel }
   | { kind: 'refused'; model: number; message: string; isInputError: boolean }
   /** The request is one, and its answer begins. */

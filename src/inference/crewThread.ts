@@ -22,7 +22,6 @@ const jobs = new Map<number, Job>();
 
 port.on('message', (order: Order) => {
   switch (order.kind) {
-    case 'read':
     case 'load':
     case 'verify':
     case 'open':
@@ -40,13 +39,9 @@ port.on('message', (order: Order) => {
   }
 });
 
-function open(order: Extract<Order, { kind: 'read' | 'load' | 'verify' | 'open' }>): void {
+function open(order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>): void {
   const { model } = order;
   try {
-    if (order.kind === 'read') {
-      report({ kind: 'opened', model, shared: readSharedModel(order.path, order.sharers) });
-      return;
-    }
     if (order.kind === 'verify') {
       verifySharedModel(order.shared);
       report({ kind: 'opened', model });

@@ -1,4 +1,4 @@
-import { readWholeView } from '../files/input.ts';
+import { readWholeView, readWholeViewMeanwhile } from '../files/input.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { type Packed, pack, unpack } from '../kernels/handOver.ts';
 import { createKernelMemory, type KernelMemory } from '../kernels/webAssembly.ts';
@@ -22,18 +22,39 @@ export interface SharedModel {
  * @throws InputError where the file cannot be read
  */
 export function readSharedModel(path: string, threads: number, name = path): SharedModel {
-  const { module } = availableKernels();
-  let kernelMemory: KernelMemory | undefined;
-  const { buffer, byteOffset, byteLength } = readWholeView(path, (sizeBytes) => {
-    const made = module && createKernelMemory(module, 0, threads, (memory) => memory.bytes(sizeBytes));
-    kernelMemory = made?.kernelMemory;
-    return made?.arrays ?? new DataView(new SharedArrayBuffer(sizeBytes));
-  });
-  return {
+  const room = new SharedRoom(threads);
+  return room.holding(
+    readWholeView(path, (sizeBytes) => room.allocate(sizeBytes)),
     name,
-    bytes: { buffer, byteOffset, byteLength },
-    kernelMemory: kernelMemory && pack(kernelMemory),
-  };
+  );
+}
+
+/** The same, while this thread does something else. */
+export async function readSharedModelMeanwhile(path: string, threads: number): Promise<SharedModel> {
+  const room = new SharedRoom(threads);
+  return room.holding(await readWholeViewMeanwhile(path, (sizeBytes) => room.allocate(sizeBytes)), path);
+}
+
+/** Memory for a model's bytes that threads share, with the kernels' own where WebAssembly serves. */
+class SharedRoom {
+  readonly #threads: number;
+  #kernelMemory: KernelMemory | undefined;
+
+  constructor(threads: number) {
+    this.#threads = threads;
+  }
+
+  allocate(sizeBytes: number): DataView {
+    const { module } = availableKernels();
+    const made = module && createKernelMemory(module, 0, this.#threads, (memory) => memory.bytes(sizeBytes));
+    this.#kernelMemory = made?.kernelMemory;
+    return made?.arrays ?? new DataView(new SharedArrayBuffer(sizeBytes));
+  }
+
+  holding({ buffer, byteOffset, byteLength }: DataView, name: string): SharedModel {
+    const kernelMemory = this.#kernelMemory && pack(this.#kernelMemory);
+    return { name, bytes: { buffer, byteOffset, byteLength }, kernelMemory };
+  }
 }
 
 /**

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { Model } from '../model/model.ts';
-import { openSharedModel } from '../model/sharedModel.ts';
+import { openSharedModel, readSharedModelMeanwhile } from '../model/sharedModel.ts';
 
 /** A model at hand: in the main thread for small requests, in those of the crew for large ones. */
 export interface ServedModel {
@@ -15,12 +15,12 @@ export interface ServedModel {
 }
 
 /**
- * Loads a model with the help of the crew, which reads it and verifies its checksum: the fastest way to the first answer. The
- * crew itself may still be opening it when it is there.
+ * Loads a model with the help of the crew, which verifies its checksum: the fastest way to the first answer. The crew itself may
+ * still be opening it when it is there.
  * @throws InputError where the file cannot be read or is no whole model
  */
 export async function loadAtStart(path: string, crew: ScoringCrew): Promise<ServedModel> {
-  const shared = await crew.read(path);
+  const shared = await readSharedModelMeanwhile(path, crew.sharers);
   const verified = crew.verify(shared);
   // Should this thread find a fault first, nobody waits for the other.
   verified.catch(() => {});
