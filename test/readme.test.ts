@@ -6,20 +6,34 @@
  *   sh exit=1     the same, and must end with that code
  *   sh setup      commands such as `npm test`, which would run this very test: their npm scripts must exist
  *   ts            type-checked and run; `import … from 'ip-insights'` is this checkout; top-level await works
+ *   python        run by Debian's Python, which has boto3; `python endpoint.py` keeps it under that name, to be imported
  *   output        what the block before printed to standard output; `…` stands for anything, line ends too
  *   text json jsonl csv mermaid html    shown, neither run nor compared
  *
  * A fence without any of these fails, and so does an indented block that begins with a command.
+ *
+ * The walk through AWS's tutorial runs with fewer accounts; USERS=10000 in the environment runs it as it is written.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { type Block, blocksOf, DOCUMENTS, ROOT, readDocument } from './markdown.ts';
 
+const RUN = ['sh', 'ts', 'python'];
 const SHOWN = ['text', 'json', 'jsonl', 'csv', 'mermaid', 'html'];
+const { USERS = '150' } = process.env;
 const scripts: Record<string, string> = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
 
 /** A folder with the package installed by links, as in a project of a user. */
@@ -49,7 +63,7 @@ function run(folder: string, command: string, args: string[]): Outcome {
   const { status, stdout, stderr, error } = spawnSync(command, args, {
     cwd: folder,
     encoding: 'utf8',
-    env: { ...process.env, PATH: path, NO_COLOR: '1', NODE_OPTIONS: '' },
+    env: { ...process.env, PATH: path, NO_COLOR: '1', NODE_OPTIONS: '', USERS },
     maxBuffer: 1 << 28,
     timeout: 300_000,
   });
@@ -79,11 +93,17 @@ function compile(folder: string, blocks: Block[]): void {
   assert.equal(status, 0, stdout);
 }
 
-function runBlock(folder: string, { language, marks, code, line }: Block): Outcome {
-  const outcome =
-    language === 'ts'
-      ? run(folder, process.execPath, [`line${line}.js`])
-      : run(folder, 'bash', ['-euo', 'pipefail', '-c', code]);
+function runLanguage(folder: string, { language, marks, code, line }: Block): Outcome {
+  if (language === 'ts') return run(folder, process.execPath, [`line${line}.js`]);
+  if (language === 'sh') return run(folder, 'bash', ['-euo', 'pipefail', '-c', code]);
+  const file = marks.find((mark) => mark.endsWith('.py')) ?? `line${line}.py`;
+  writeFileSync(join(folder, file), code);
+  return run(folder, '/usr/bin/python3', [file]);
+}
+
+function runBlock(folder: string, block: Block): Outcome {
+  const { marks, code, line } = block;
+  const outcome = runLanguage(folder, block);
   const expected = Number(marks.find((mark) => mark.startsWith('exit='))?.slice(5) ?? 0);
   assert.equal(outcome.status, expected, `line ${line}:\n${code}\n${outcome.stdout}${outcome.stderr}`);
   return outcome;
@@ -109,19 +129,30 @@ function checkScripts({ code, line }: Block): void {
   for (const name of names) assert.ok(name in scripts, `line ${line}: package.json has no script "${name}"`);
 }
 
+/** A server that a failed document has left would answer the next run. */
+function stopServers(folder: string): void {
+  for (const file of readdirSync(folder).filter((name) => name.endsWith('.pid'))) {
+    try {
+      process.kill(Number(readFileSync(join(folder, file), 'utf8')));
+    } catch {
+      // It had ended before.
+    }
+  }
+}
+
 for (const document of DOCUMENTS) {
   const text = readDocument(document);
   const blocks = blocksOf(text);
 
   test(`${document}: every code block says what it is`, () => {
     for (const { language, line } of blocks) {
-      assert.ok(['sh', 'ts', 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
+      assert.ok([...RUN, 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
     }
-    const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl) /m.exec(text);
+    const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl|python3) /m.exec(text);
     assert.ok(command === null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
   });
 
-  if (blocks.some(({ language }) => language === 'sh' || language === 'ts')) {
+  if (blocks.some(({ language }) => RUN.includes(language))) {
     test(`${document}: every code block runs`, () => {
       const folder = userFolder();
       try {
@@ -131,8 +162,11 @@ for (const document of DOCUMENTS) {
         for (const block of blocks) {
           if (block.language === 'output') checkOutput(block, before);
           else if (block.marks.includes('setup')) checkScripts(block);
-          else if (!SHOWN.includes(block.language)) before = runBlock(folder, block);
+          else if (RUN.includes(block.language)) before = runBlock(folder, block);
         }
+      } catch (error) {
+        stopServers(folder);
+        throw error;
       } finally {
         rmSync(folder, { recursive: true });
       }
