@@ -10,7 +10,8 @@ import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } f
 import { AtomicFile } from './files/atomicFile.ts';
 import type { Model } from './model/model.ts';
 import { writeModel } from './model/modelFile.ts';
-import { openSharedModel, readSharedModel } from './model/sharedModel.ts';
+import { readSharedModel } from './model/sharedBytes.ts';
+import { openSharedModel } from './model/sharedModel.ts';
 import { type TrainOptions, trainModel } from './model/trainModel.ts';
 
 export type { ThresholdChoice } from './decide/thresholds.ts';

@@ -21,11 +21,13 @@ export class RadixSort {
 
   /** @returns u32[≥ count]: positions of the keys in ascending order; valid until the next call */
   sort(keys: Uint32Array, count: number): Uint32Array {
+    // Private names are looked up each time.
+    const [order, copy] = [this.#order, this.#keys];
     let all = 0;
     for (let i = 0; i < count; i++) {
       all |= keys[i];
-      this.#order[i] = i;
-      this.#keys[i] = keys[i];
+      order[i] = i;
+      copy[i] = keys[i];
     }
     const bits = 32 - Math.clz32(all);
     for (let shift = 0; shift < bits; shift += DIGIT_BITS) this.#byDigit(count, shift);

@@ -143,9 +143,7 @@ export function readInto(
   return at;
 }
 
-/** Read at once by as many threads of the engine as read it; more gain nothing. */
 const READ_PIECE_BYTES = 1 << 25;
-const READERS = 2;
 
 /**
  * The same as `readWholeView`, while this thread does something else.
@@ -162,27 +160,15 @@ export async function readWholeViewMeanwhile(
     const file = await open(path);
     try {
       const { buffer, byteOffset } = allocate(size);
-      let begun = 0;
-      let shortestEnd = size;
-      const read = async () => {
-        while (begun < size) {
-          let at = begun;
-          const end = Math.min(size, at + READ_PIECE_BYTES);
-          begun = end;
-          while (at < end) {
-            const piece = new Uint8Array(buffer, byteOffset + at, end - at);
-            const { bytesRead } = await file.read(piece, 0, piece.length, at);
-            if (bytesRead === 0) {
-              // Somebody is shortening the file meanwhile.
-              shortestEnd = Math.min(shortestEnd, at);
-              break;
-            }
-            at += bytesRead;
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: READERS }, read));
-      return new DataView(buffer, byteOffset, shortestEnd);
+      let at = 0;
+      while (at < size) {
+        const piece = new Uint8Array(buffer, byteOffset + at, Math.min(READ_PIECE_BYTES, size - at));
+        const { bytesRead } = await file.read(piece, 0, piece.length, at);
+        // Somebody is shortening the file meanwhile.
+        if (bytesRead === 0) break;
+        at += bytesRead;
+      }
+      return new DataView(buffer, byteOffset, at);
     } finally {
       await file.close();
     }

@@ -5,6 +5,7 @@ import { AccountGroups } from './accountGroups.ts';
 import { type AccountPlaces, dayOf, isAt, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
+import { type PopulationParts, populationParts } from './populationParts.ts';
 import { IPV4_SPACE, IPV6_SPACE, placeHigh, placeLow, RUNGS } from './rungs.ts';
 import { findIpv4Stretches, findIpv6Stretches, newStretches } from './stretches.ts';
 
@@ -57,10 +58,16 @@ export class History {
   #entity = -1;
   readonly #found = newStretches();
 
-  constructor(places: AccountPlaces, tables: GroupTable[] = [], decay = new Decay()) {
+  /** @param everybody what another thread has summed up already */
+  constructor(
+    places: AccountPlaces,
+    tables: GroupTable[] = [],
+    decay = new Decay(),
+    everybody: PopulationParts = populationParts(places, decay),
+  ) {
     this.places = places;
     this.decay = decay;
-    this.population = new Population(places, decay);
+    this.population = new Population(everybody);
     this.groups = tables.map((table) => new AccountGroups(table, places, decay));
     this.#events = eventsOfAll(places);
     this.#segment = places.segment();

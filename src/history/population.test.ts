@@ -6,6 +6,7 @@ import { RandomStream } from '../random/philox.ts';
 import { AccountPlaces } from './accountPlaces.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
+import { populationParts } from './populationParts.ts';
 import { PLACE_RUNG, RUNGS } from './rungs.ts';
 
 /*
@@ -17,7 +18,7 @@ function populationOf(list: [entity: number, address: string][], entityCount: nu
   const numbers = Uint32Array.from({ length: events.entities.count }, (_, e) =>
     Number(events.entities.name(e).slice(1)),
   );
-  return new Population(AccountPlaces.of(events, entityCount, numbers), new Decay());
+  return new Population(populationParts(AccountPlaces.of(events, entityCount, numbers), new Decay()));
 }
 
 function around(population: Population, address: string): { shares: number[]; weights: number[] } {

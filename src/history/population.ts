@@ -1,6 +1,5 @@
-import { RadixSort } from '../events/radixSort.ts';
-import { type AccountPlaces, isAt, lowerBound, type PlaceColumns } from './accountPlaces.ts';
-import type { Decay } from './decay.ts';
+import { isAt, lowerBound, type PlaceColumns } from './accountPlaces.ts';
+import type { FamilyParts, PopulationParts } from './populationParts.ts';
 import { IPV4_RUNGS, RUNGS } from './rungs.ts';
 import { findIpv4Stretches, findIpv6Stretches, newStretches } from './stretches.ts';
 
@@ -20,20 +19,15 @@ export class Population {
   readonly #ipv4: FamilyShares;
   readonly #ipv6: FamilyShares;
 
-  constructor(places: AccountPlaces, decay: Decay) {
-    const E = places.entityCount;
-    const totals = new Float64Array(E);
-    let accounts = 0;
-    for (let e = 0; e < E; e++) {
-      for (const columns of [places.ipv4, places.ipv6]) {
-        totals[e] += decay.sum(columns, columns.starts[e], columns.starts[e + 1]);
-      }
-      if (totals[e] > 0) accounts++;
-    }
-    this.accounts = accounts;
-    this.total = totals.reduce((sum, weight) => sum + weight, 0);
-    this.#ipv4 = new FamilyShares(places.ipv4, totals, decay, accounts);
-    this.#ipv6 = new FamilyShares(places.ipv6, totals, decay, accounts);
+  readonly parts: PopulationParts;
+
+  /** @param parts of `populationParts`, in this thread or another */
+  constructor(parts: PopulationParts) {
+    this.parts = parts;
+    this.accounts = parts.accounts;
+    this.total = parts.total;
+    this.#ipv4 = new FamilyShares(parts.ipv4);
+    this.#ipv6 = new FamilyShares(parts.ipv6);
   }
 
   /**
@@ -52,15 +46,10 @@ export class Population {
   }
 }
 
-/** One family. Q distinct places. */
 class FamilyShares {
-  /** distinct places, ascending; one stretch */
   readonly #places: PlaceColumns; // Q
-  /** the summed shares and the summed weights of all places before, side by side, as both are read at once */
   readonly #before: Float64Array; // (Q + 1, 2)
-  /** how many accounts used each place */
-  readonly #accounts: Uint32Array; // (Q)
-  /** IPv4: the first place of each /16, and the sums before it */
+  readonly #users: Uint32Array; // (Q)
   readonly #first16: Uint32Array; // (65537)
   readonly #before16: Float64Array; // (65537, 2)
   readonly #stretches = newStretches();
@@ -69,33 +58,12 @@ class FamilyShares {
   readonly #weights = new Float64Array(RUNGS);
   #half = -1;
 
-  constructor(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number) {
-    const { places, order, ranks } = distinctPlaces(columns);
-    const Q = places.high.length;
-    const shares = new Float64Array(Q);
-    const weights = new Float64Array(Q);
-    this.#accounts = new Uint32Array(Q);
-    const owners = ownersOf(columns);
-    for (let i = 0; i < order.length; i++) {
-      const q = ranks[i];
-      this.#accounts[q]++;
-      const weight = decay.sum(columns, order[i], order[i] + 1);
-      shares[q] += weight / totals[owners[order[i]]] / accounts;
-      weights[q] += weight;
-    }
+  constructor({ places, before, users, first16, before16 }: FamilyParts) {
     this.#places = places;
-    const before = new Float64Array((Q + 1) * 2);
-    for (let q = 0; q < Q; q++) {
-      before[q * 2 + 2] = before[q * 2] + shares[q];
-      before[q * 2 + 3] = before[q * 2 + 1] + weights[q];
-    }
     this.#before = before;
-    const first16 = columns.ipv4 ? firstOf16(places.high) : new Uint32Array(0);
+    this.#users = users;
     this.#first16 = first16;
-    this.#before16 = new Float64Array(first16.length * 2);
-    for (let half = 0; half < first16.length; half++) {
-      this.#before16.set(before.subarray(first16[half] * 2, first16[half] * 2 + 2), half * 2);
-    }
+    this.#before16 = before16;
   }
 
   lookIpv4(address: number, shares: Float64Array, weights: Float64Array): void {
@@ -153,70 +121,6 @@ class FamilyShares {
     const start = places.ipv4 ? this.#first16[half] : 0;
     const end = places.ipv4 ? this.#first16[half + 1] : places.high.length;
     const at = lowerBound(places, start, end, high, low);
-    return isAt(places, at, end, high, low) ? this.#accounts[at] : 0;
+    return isAt(places, at, end, high, low) ? this.#users[at] : 0;
   }
-}
-
-/** @returns u32[65537]: where the places of each /16 begin */
-function firstOf16(sorted: Uint32Array): Uint32Array {
-  const first = new Uint32Array(65537);
-  for (let half = 0, q = 0; half < first.length; half++) {
-    while (q < sorted.length && sorted[q] >>> 16 < half) q++;
-    first[half] = q;
-  }
-  return first;
-}
-
-/** @returns u32[P]: the account of each place */
-function ownersOf({ starts, high }: PlaceColumns): Uint32Array {
-  const owners = new Uint32Array(high.length);
-  for (let e = 0; e + 1 < starts.length; e++) owners.fill(e, starts[e], starts[e + 1]);
-  return owners;
-}
-
-/** Everybody's places in order. P places of accounts, of which Q are distinct. */
-interface OrderedPlaces {
-  /** each once, in one stretch */
-  places: PlaceColumns; // Q
-  /** positions of all places in that order; equal ones by account */
-  order: Uint32Array; // P
-  /** of each of `order` which of the distinct places it is */
-  ranks: Uint32Array; // P
-}
-
-function distinctPlaces(columns: PlaceColumns): OrderedPlaces {
-  const { ipv4, high, low } = columns;
-  const P = high.length;
-  const sort = new RadixSort(P);
-  const byLow = ipv4 ? undefined : sort.sort(low, P).slice();
-  const order = sort.sort(byLow ? gathered(high, byLow) : high, P);
-  const highs = sort.sortedKeys;
-  // By the low word, then, keeping that order where it is equal, by the high one.
-  if (byLow) for (let i = 0; i < P; i++) order[i] = byLow[order[i]];
-  const lows = ipv4 ? new Uint32Array(P) : gathered(low, order);
-  const ranks = new Uint32Array(P);
-  const distinct = { high: new Uint32Array(P), low: new Uint32Array(P) };
-  let count = 0;
-  for (let i = 0; i < P; i++) {
-    if (i === 0 || highs[i] !== highs[i - 1] || lows[i] !== lows[i - 1]) {
-      distinct.high[count] = highs[i];
-      distinct.low[count++] = lows[i];
-    }
-    ranks[i] = count - 1;
-  }
-  const places = {
-    ipv4,
-    high: distinct.high.slice(0, count),
-    low: distinct.low.slice(0, ipv4 ? 0 : count),
-    starts: new Uint32Array(0),
-    events: new Uint16Array(0),
-    day: new Uint16Array(0),
-  };
-  return { places, order, ranks };
-}
-
-function gathered(values: Uint32Array, positions: Uint32Array): Uint32Array {
-  const out = new Uint32Array(positions.length);
-  for (let i = 0; i < out.length; i++) out[i] = values[positions[i]];
-  return out;
 }

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import type { AddressWords } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
 import { HashedEvents } from '../events/hashedEvents.ts';
-import type { SharedModel } from '../model/sharedModel.ts';
+import type { SharedModel } from '../model/sharedBytes.ts';
 import type { AnswerOptions, Tally } from './answer.ts';
 import type { Order, Report } from './crewMessages.ts';
 import { RequestError } from './requestError.ts';
@@ -75,11 +75,24 @@ export class ScoringCrew {
   }
 
   /**
+   * Sums up what all threads share of a model while the calling thread does something else.
+   * @returns the same model with that
+   * @throws InputError where it is none
+   */
+  async sumUp(shared: SharedModel): Promise<SharedModel> {
+    return (await this.#ask(this.#threads[0], { kind: 'sumUp', model: this.#nextModel++, shared }))!;
+  }
+
+  /**
    * Looks at a model's checksum while the calling thread does something else.
    * @throws InputError where its bytes are not those that were written
    */
   async verify(shared: SharedModel): Promise<void> {
-    await this.#ask(this.#threads[0], { kind: 'verify', model: this.#nextModel++, shared });
+    await this.#ask(this.#threads[1 % this.#threads.length], {
+      kind: 'verify',
+      model: this.#nextModel++,
+      shared,
+    });
   }
 
   /**
@@ -120,7 +133,7 @@ export class ScoringCrew {
 
   #ask(
     thread: Thread,
-    order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>,
+    order: Extract<Order, { kind: 'load' | 'sumUp' | 'verify' | 'open' }>,
   ): Promise<SharedModel | undefined> {
     return new Promise((resolve, reject) => {
       thread.waiting.push({ model: order.model, resolve, reject });

@@ -1,4 +1,4 @@
-import type { SharedModel } from '../model/sharedModel.ts';
+import type { SharedModel } from '../model/sharedBytes.ts';
 import type { AnswerOptions, Tally } from './answer.ts';
 
 /*
@@ -8,6 +8,8 @@ import type { AnswerOptions, Tally } from './answer.ts';
 export type Order =
   /** Read a model file, and have the model at hand. @param name how messages call it */
   | { kind: 'load'; model: number; path: string; name: string; sharers: number; thread: number }
+  /** Sum up what all threads share of it. */
+  | { kind: 'sumUp'; model: number; shared: SharedModel }
   /** Look at its checksum. */
   | { kind: 'verify'; model: number; shared: SharedModel }
   /** Have a model at hand. @param thread which of those that share its memory this is */
@@ -23,7 +25,7 @@ export type Order =
   | { kind: 'drop'; job: number };
 
 export type Report =
-  /** @param shared what was read, after `load` */
+  /** @param shared what was read, after `load` and `sumUp` */
   | { kind: 'opened'; model: number; shared?: SharedModel }
   | { kind: 'refused'; model: number; message: string; isInputError: boolean }
   /** The request is one, and its answer begins. */

@@ -2,7 +2,8 @@
 import { parentPort } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
-import { openSharedModel, readSharedModel, verifySharedModel } from '../model/sharedModel.ts';
+import { readSharedModel } from '../model/sharedBytes.ts';
+import { openSharedModel, verifySharedModel, withPopulation } from '../model/sharedModel.ts';
 import { Answer } from './answer.ts';
 import { type Order, PIECES_AHEAD, type Report } from './crewMessages.ts';
 import { RequestError } from './requestError.ts';
@@ -23,6 +24,7 @@ const jobs = new Map<number, Job>();
 port.on('message', (order: Order) => {
   switch (order.kind) {
     case 'load':
+    case 'sumUp':
     case 'verify':
     case 'open':
       return open(order);
@@ -39,7 +41,7 @@ port.on('message', (order: Order) => {
   }
 });
 
-function open(order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>): void {
+function open(order: Extract<Order, { kind: 'load' | 'sumUp' | 'verify' | 'open' }>): void {
   const { model } = order;
   try {
     if (order.kind === 'verify') {
@@ -47,8 +49,14 @@ function open(order: Extract<Order, { kind: 'load' | 'verify' | 'open' }>): void
       report({ kind: 'opened', model });
       return;
     }
+    if (order.kind === 'sumUp') {
+      report({ kind: 'opened', model, shared: withPopulation(order.shared) });
+      return;
+    }
     const shared =
-      order.kind === 'open' ? order.shared : readSharedModel(order.path, order.sharers, order.name);
+      order.kind === 'open'
+        ? order.shared
+        : withPopulation(readSharedModel(order.path, order.sharers, order.name));
     // What is opened was verified, or is being verified, by another thread.
     models.set(model, openSharedModel(shared, order.thread, order.kind === 'open' ? 'elsewhere' : 'verify'));
     report({ kind: 'opened', model, shared });

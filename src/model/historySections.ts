@@ -5,6 +5,7 @@ import { AccountWeights } from '../history/accountWeights.ts';
 import { Decay } from '../history/decay.ts';
 import { History } from '../history/history.ts';
 import { BUCKETS, expertCount, type MixtureWeights } from '../history/mixture.ts';
+import { type PopulationParts, populationParts } from '../history/populationParts.ts';
 import { RUNGS } from '../history/rungs.ts';
 import { CALIBRATION_ROWS, Calibration, type Tail } from './calibration.ts';
 import type { Model } from './model.ts';
@@ -68,25 +69,38 @@ export function historyColumns(
   return columns;
 }
 
+/** What takes longest of `readHistory`, for another thread to do. @throws InputError where sections contradict each other */
+export function readPopulation(sections: Sections<FileCard>, name: string): PopulationParts {
+  const { places, decay } = readPlacesOf(sections, name);
+  return populationParts(places, decay);
+}
+
+function readPlacesOf(sections: Sections<FileCard>, name: string): { places: AccountPlaces; decay: Decay } {
+  const { halfLifeDays, referenceDay } = sections.card.mixture;
+  const bad = badIn(name);
+  return {
+    places: new AccountPlaces(readPlaces(true, sections, bad), readPlaces(false, sections, bad)),
+    decay: new Decay(halfLifeDays ?? undefined, referenceDay),
+  };
+}
+
 /**
  * Reads the same again. Places are copied, as events that are observed later change them.
+ * @param population where another thread has read it already
  * @throws InputError where sections contradict each other
  */
 export function readHistory(
   sections: Sections<FileCard>,
   name: string,
+  population?: PopulationParts,
 ): { history: History; mixture: MixtureWeights; calibration: Calibration } {
   const { card, column, numbers } = sections;
   const { entities } = card.data;
   const { mixture } = card;
-  const bad = (what: string) => new InputError(`${name}: ${what}. Retrain.`);
+  const bad = badIn(name);
   const tables = mixture.tables.map((_, t) => readTable(sections, t, bad));
-  const places = new AccountPlaces(readPlaces(true, sections, bad), readPlaces(false, sections, bad));
-  const history = new History(
-    places,
-    tables,
-    new Decay(mixture.halfLifeDays ?? undefined, mixture.referenceDay),
-  );
+  const { places, decay } = readPlacesOf(sections, name);
+  const history = new History(places, tables, decay, population);
   const X = expertCount(history.rungs);
   const isWhole = (weights: number[], length: number) =>
     weights.length === length && Math.abs(weights.reduce((sum, w) => sum + w, 0) - 1) < 1e-6;
@@ -126,6 +140,10 @@ export function readHistory(
 }
 
 type Bad = (what: string) => InputError;
+const badIn =
+  (name: string): Bad =>
+  (what) =>
+    new InputError(`${name}: ${what}. Retrain.`);
 
 function readPlaces(ipv4: boolean, { card, column }: Sections<FileCard>, bad: Bad): PlaceColumns {
   const family = ipv4 ? 'ipv4' : 'ipv6';

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
 import { InputError } from '../errors.ts';
+import type { PopulationParts } from '../history/populationParts.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
@@ -14,7 +15,7 @@ import {
   PrefixTable,
 } from '../neural/prefixes.ts';
 import { compacted } from './compact.ts';
-import { encodeNames, historyColumns, mostPlacesOf, readHistory } from './historySections.ts';
+import { encodeNames, historyColumns, mostPlacesOf, readHistory, readPopulation } from './historySections.ts';
 import { Model } from './model.ts';
 import type { ModelCard } from './modelCard.ts';
 import {
@@ -230,6 +231,11 @@ function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
 const untrainedOf = (seen: SeenEntities) =>
   Uint32Array.from({ length: seen.count }, (_, e) => e).filter((e) => !seen.hasVector(e));
 
+/** What takes longest of `readModel`, for another thread to do. @throws InputError where the bytes contradict each other */
+export function readModelPopulation(bytes: Bytes, name: string): PopulationParts {
+  return readPopulation(readSections(MODEL_FILE, bytes, name, 'elsewhere'), name);
+}
+
 /** What `readModel` leaves to another thread. @throws InputError where the bytes are not those that were written */
 export function verifyModelFile(bytes: Bytes, name: string): void {
   const { card, numbers } = readSections(MODEL_FILE, bytes, name);
@@ -258,6 +264,7 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
  * @param kernelMemory where the bytes lie, for the WebAssembly kernels; without, the plain ones serve
  * @param thread       which of those that share the memory this is
  * @param checksum     whether to look at it, or somebody else does
+ * @param population   where another thread has read it already
  * @throws InputError for every kind of damage, with a sentence of its own
  */
 export function readModel(
@@ -266,6 +273,7 @@ export function readModel(
   kernelMemory?: KernelMemory,
   thread = 0,
   checksum: Checksum = 'verify',
+  population?: PopulationParts,
 ): Model {
   const sections = readSections(MODEL_FILE, bytes, name, checksum);
   const { card: whole, column, numbers } = sections;
@@ -309,7 +317,7 @@ export function readModel(
     }
   }
   return new Model(
-    { card, weights, seen: new SeenEntities(seen, untrained), ...readHistory(sections, name) },
+    { card, weights, seen: new SeenEntities(seen, untrained), ...readHistory(sections, name, population) },
     kernelMemory,
     thread,
   );

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { invoke, TARGET_MODEL } from './invoke.ts';
-import { invocationSchema, named, schema } from './schemas.ts';
+import { described, invocationSchema, named, schema } from './schemas.ts';
 import type { Serving } from './serving.ts';
 
 /** SageMaker's own routes: what its hosting calls in a container, and what its clients call. */
@@ -14,20 +14,24 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.get(
     '/ping',
-    { schema: schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] }) },
+    described(() => schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] })),
     (_, reply) => reply.send(),
   );
 
-  app.post('/invocations', { schema: invocationSchema('Score events') }, answer);
+  app.post(
+    '/invocations',
+    described(() => invocationSchema('Score events')),
+    answer,
+  );
 
   app.post(
     '/endpoints/:name/invocations',
-    {
-      schema: invocationSchema(
+    described(() =>
+      invocationSchema(
         "Score events, by the path that SageMaker's clients use; any endpoint name is taken",
         named,
       ),
-    },
+    ),
     (request, reply) => {
       reply.raw.setHeader('x-amzn-invoked-production-variant', 'AllTraffic');
       return answer(request, reply);
@@ -36,7 +40,7 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.get(
     '/execution-parameters',
-    { schema: schema('SageMaker', 'How batch transform should call', { 200: 'its parameters' }) },
+    described(() => schema('SageMaker', 'How batch transform should call', { 200: 'its parameters' })),
     (_, reply: FastifyReply) =>
       reply.send({
         MaxConcurrentTransforms: serving.options.threads + 1,

@@ -1,5 +1,3 @@
-import { Counter, type Registry } from 'prom-client';
-
 /** Seconds: from the fastest answers to the longest that AWS waits for. */
 const BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
@@ -7,7 +5,7 @@ const DURATION = 'ip_insights_request_duration_seconds';
 
 /** What is counted of one route. */
 class RouteFigures {
-  /** answers by status, since they were last added to the counter */
+  /** answers by status */
   readonly statuses = new Map<number, number>();
   /** by the first bucket that holds the duration; the last is for longer ones */
   readonly durations = new Float64Array(BUCKETS.length + 1);
@@ -29,19 +27,11 @@ class RouteFigures {
 export class RequestFigures {
   readonly #routes = new Map<string, RouteFigures>();
 
-  constructor(registry: Registry) {
-    const requests = new Counter({
-      name: 'ip_insights_requests_total',
-      help: 'Requests that were answered, by route and status',
-      labelNames: ['route', 'status'],
-      registers: [registry],
-      collect: () => {
-        for (const [route, { statuses }] of this.#routes) {
-          for (const [status, count] of statuses) requests.inc({ route, status: String(status) }, count);
-          statuses.clear();
-        }
-      },
-    });
+  /** How many by route and status. */
+  *answers(): Generator<[labels: { route: string; status: string }, count: number]> {
+    for (const [route, { statuses }] of this.#routes) {
+      for (const [status, count] of statuses) yield [{ route, status: String(status) }, count];
+    }
   }
 
   /** @param route its pattern, never the path itself, which others choose */

@@ -1,8 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { InputError, quoted } from '../errors.ts';
 import { leaveSignals } from '../files/atomicFile.ts';
+import { ScoringCrew } from '../inference/crew.ts';
+import { readSharedModelMeanwhile } from '../model/sharedBytes.ts';
 import type { ServerOptions } from './server.ts';
-import { Serving, type ServingOptions } from './serving.ts';
+import type { Serving, ServingOptions } from './serving.ts';
 
 export interface RunOptions extends ServingOptions, ServerOptions {
   host: string;
@@ -19,34 +21,45 @@ const IDLE_CHECK_MILLISECONDS = 50;
  * @throws InputError where a file is missing or damaged, or the port is taken
  */
 export async function runServer(options: RunOptions): Promise<void> {
-  const started = performance.now();
   leaveSignals();
   let stopBy: (signal: string) => void = () => {};
   const stopping = new Promise<string>((resolve) => {
     stopBy = resolve;
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stopBy);
-  const serving = new Serving(options);
+  const crew = new ScoringCrew(options.threads);
   try {
-    // While a thread reads the model, this one compiles the rest of the server.
-    const loading = serving.load();
-    loading.catch(() => {});
-    const { createServer } = await import('./server.ts');
+    await serve(options, crew, stopping);
+  } finally {
+    await crew.end();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeListener(signal, stopBy);
+  }
+}
+
+async function serve(options: RunOptions, crew: ScoringCrew, stopping: Promise<string>): Promise<void> {
+  const started = performance.now();
+  // While other threads start and read the model, this one compiles the rest of the server.
+  const { model } = options;
+  const reading = model === undefined ? undefined : readSharedModelMeanwhile(model, crew.sharers);
+  reading?.catch(() => {});
+  const [{ Serving }, { createServer }] = await Promise.all([import('./serving.ts'), import('./server.ts')]);
+  const serving = new Serving(options, crew);
+  try {
     const app = await createServer(serving, options);
-    await loading;
+    if (reading) await serving.load(reading);
     const reload = () => reloadAndTell(serving, app);
     process.on('SIGHUP', reload);
     const url = await listen(app, options);
     const milliseconds = Math.round(performance.now() - started);
     app.log.info({ url, milliseconds, ...whatIsServed(serving) }, 'listening');
+    serving.metrics.open();
     const signal = await stopping;
     app.log.info({ signal, inFlight: serving.inFlight }, 'stopping: what was asked before is answered');
     await close(app, options.stopSeconds);
     app.log.info('stopped');
     process.removeListener('SIGHUP', reload);
   } finally {
-    await serving.end();
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeListener(signal, stopBy);
+    serving.end();
   }
 }
 

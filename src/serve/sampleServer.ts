@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import type { Model } from '../model/model.ts';
-import { openSharedModel, readSharedModel } from '../model/sharedModel.ts';
+import { readSharedModel } from '../model/sharedBytes.ts';
+import { openSharedModel } from '../model/sharedModel.ts';
 
 export const folder = mkdtempSync(join(tmpdir(), 'ip-insights-serve-'));
 export const modelPath = join(folder, 'login.model');

@@ -25,6 +25,16 @@ const ERRORS: Record<number, string> = {
   503: 'no answer in time',
 };
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** what the OpenAPI document says of a route */
+    describe?: (() => FastifySchema) | undefined;
+  }
+}
+
+/** Options of a route that tell what the OpenAPI document says of it, made when somebody asks for that. */
+export const described = (describe: () => Json) => ({ config: { describe } });
+
 /** Path parameter `name`. */
 export const named: Json = {
   type: 'object',

@@ -11,7 +11,7 @@ import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
 import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { bodyErrors, figuresShape, jsonSchema, schema } from './schemas.ts';
+import { bodyErrors, described, figuresShape, jsonSchema, schema } from './schemas.ts';
 import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
 
@@ -41,18 +41,16 @@ const score = z.object({
 export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
   app.post(
     '/v1/score',
-    {
-      schema: {
-        ...schema('Score', 'Score one event or some', {
-          200: {
-            description: 'one score, or {"scores": […]} for {"events": […]}',
-            shape: z.union([score, z.object({ scores: z.array(score) })]),
-          },
-          ...bodyErrors([400, 413, 415]),
-        }),
-        body: jsonSchema(oneOrMore(event)),
-      },
-    },
+    described(() => ({
+      ...schema('Score', 'Score one event or some', {
+        200: {
+          description: 'one score, or {"scores": […]} for {"events": […]}',
+          shape: z.union([score, z.object({ scores: z.array(score) })]),
+        },
+        ...bodyErrors([400, 413, 415]),
+      }),
+      body: jsonSchema(oneOrMore(event)),
+    })),
     (request, reply) => {
       const { main } = serving;
       const body = readJsonBody(request);
@@ -64,16 +62,14 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.post(
     '/v1/observe',
-    {
-      schema: {
-        ...schema('Score', 'Tell the model of honest events, which it learns at once', {
-          200: { description: 'how many were learned', shape: z.object({ observed: z.number() }) },
-          507: 'they cannot be kept, and were not learned',
-          ...bodyErrors([400, 413, 415]),
-        }),
-        body: jsonSchema(oneOrMore(timedEvent)),
-      },
-    },
+    described(() => ({
+      ...schema('Score', 'Tell the model of honest events, which it learns at once', {
+        200: { description: 'how many were learned', shape: z.object({ observed: z.number() }) },
+        507: 'they cannot be kept, and were not learned',
+        ...bodyErrors([400, 413, 415]),
+      }),
+      body: jsonSchema(oneOrMore(timedEvent)),
+    })),
     (request, reply) => {
       const body = readJsonBody(request);
       const isList = isMany(body);
@@ -86,18 +82,18 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.get(
     '/v1/model',
-    { schema: schema('Score', 'The model in use', { 200: 'what it was trained with, and when' }) },
+    described(() => schema('Score', 'The model in use', { 200: 'what it was trained with, and when' })),
     (_, reply) => reply.send(describeModel(serving.main, serving.keepsJournal)),
   );
 
   app.post(
     '/v1/model/reload',
-    {
-      schema: schema('Score', 'Read the model file and the tokens again', {
+    described(() =>
+      schema('Score', 'Read the model file and the tokens again', {
         200: 'the new model is in use',
         422: 'the file is damaged or gone; the old model stays',
       }),
-    },
+    ),
     async (_, reply) => reply.send(describeModel(await serving.reload(), serving.keepsJournal)),
   );
 

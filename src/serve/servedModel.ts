@@ -1,7 +1,8 @@
 import { basename } from 'node:path';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { Model } from '../model/model.ts';
-import { openSharedModel, readSharedModelMeanwhile } from '../model/sharedModel.ts';
+import type { SharedModel } from '../model/sharedBytes.ts';
+import { openSharedModel } from '../model/sharedModel.ts';
 
 /** A model at hand: in the main thread for small requests, in those of the crew for large ones. */
 export interface ServedModel {
@@ -15,18 +16,20 @@ export interface ServedModel {
 }
 
 /**
- * Loads a model with the help of the crew, which verifies its checksum: the fastest way to the first answer. The crew itself may
+ * Opens a model with the help of the crew, which verifies its checksum: the fastest way to the first answer. The crew itself may
  * still be opening it when it is there.
- * @throws InputError where the file cannot be read or is no whole model
+ * @throws InputError where the bytes are no whole model
  */
-export async function loadAtStart(path: string, crew: ScoringCrew): Promise<ServedModel> {
-  const shared = await readSharedModelMeanwhile(path, crew.sharers);
+export async function openAtStart(shared: SharedModel, crew: ScoringCrew): Promise<ServedModel> {
+  // Where it fails, so does opening, which says why.
+  const summed = crew.sumUp(shared).catch(() => shared);
   const verified = crew.verify(shared);
   // Should this thread find a fault first, nobody waits for the other.
   verified.catch(() => {});
-  const model = openSharedModel(shared, 0, 'elsewhere');
+  const whole = await summed;
+  const model = openSharedModel(whole, 0, 'elsewhere');
   await verified;
-  return { model, number: crew.open(shared), sizeBytes: shared.bytes.byteLength, loadedAt: Date.now() };
+  return { model, number: crew.open(whole), sizeBytes: whole.bytes.byteLength, loadedAt: Date.now() };
 }
 
 /**

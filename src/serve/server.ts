@@ -1,5 +1,4 @@
 import type { RequestListener } from 'node:http';
-import swagger from '@fastify/swagger';
 import {
   type FastifyError,
   type FastifyInstance,
@@ -10,20 +9,12 @@ import {
 } from 'fastify';
 import { requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
-import { version } from '../version.ts';
 import { createHttpServer, type WatchedResponse } from './httpServer.ts';
 import { invocationRoutes } from './invocationRoutes.ts';
 import { modelRoutes } from './modelRoutes.ts';
-import { schema } from './schemas.ts';
+import { described, schema } from './schemas.ts';
 import { scoreRoutes } from './scoreRoutes.ts';
 import type { Serving } from './serving.ts';
-
-declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** what the OpenAPI document says of a route */
-    openapi?: FastifySchema | undefined;
-  }
-}
 
 export interface ServerOptions {
   /** of pino: `info`, `warn`, … or `silent` */
@@ -33,6 +24,10 @@ export interface ServerOptions {
   /** where the log goes, a JSON object a line */
   log: NodeJS.WritableStream;
 }
+
+const noCompiler = () => () => {
+  throw new Error('no route has a schema');
+};
 
 /** The HTTP server on the models of `serving`, not yet listening. */
 export async function createServer(serving: Serving, options: ServerOptions): Promise<FastifyInstance> {
@@ -49,11 +44,8 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
     exposeHeadRoutes: false,
     // One for each request is made otherwise, to name it in lines that are not written.
     childLoggerFactory: (logger) => logger,
-  });
-  // Requests are checked where they are read. Schemas are for the OpenAPI document alone; fastify would look at them each time.
-  app.addHook('onRoute', (route) => {
-    route.config = { ...route.config, openapi: route.schema };
-    route.schema = undefined;
+    // Requests are checked where they are read; the compilers of schemas take long to load.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
@@ -75,46 +67,33 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
     reply.code(404).send({ error: `there is no ${request.method} ${request.url.split('?')[0]}.` }),
   );
 
-  await app.register(swagger, {
-    transform: ({ url, route }) => ({ url, schema: route.config?.openapi ?? {} }),
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'ip-insights',
-        version,
-        description:
-          "How strange a login's address is for its account. Speaks Amazon SageMaker IP Insights' formats, and its own.",
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-      servers: [{ url: '/' }],
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
-      tags: [
-        { name: 'SageMaker', description: "Amazon SageMaker's routes and formats" },
-        { name: 'Score', description: 'Scores with reasons' },
-        { name: 'Models', description: "SageMaker's multi-model API" },
-        { name: 'Operation', description: 'For those who run the server' },
-      ],
-    },
-  });
-  await app.register(async (routes) => {
-    invocationRoutes(routes, serving);
-    scoreRoutes(routes, serving);
-    if (serving.shelf) modelRoutes(routes, serving, serving.shelf);
-    operationRoutes(routes, serving);
-  });
+  allRoutes(app, serving);
   await app.ready();
   return app;
 }
 
-function operationRoutes(app: FastifyInstance, serving: Serving): void {
+function allRoutes(app: FastifyInstance, serving: Serving): void {
+  invocationRoutes(app, serving);
+  scoreRoutes(app, serving);
+  if (serving.shelf) modelRoutes(app, serving, serving.shelf);
   app.get(
     '/metrics',
-    { schema: schema('Operation', 'Metrics in the text format of Prometheus', { 200: 'them' }) },
-    async (_, reply) => reply.type(serving.metrics.contentType).send(await serving.metrics.text()),
+    described(() => schema('Operation', 'Metrics in the text format of Prometheus', { 200: 'them' })),
+    async (_, reply) => {
+      const { contentType, text } = await serving.metrics.read();
+      return reply.type(contentType).send(text);
+    },
   );
-  app.get('/openapi.json', { schema: schema('Operation', 'This document', { 200: 'it' }) }, (_, reply) =>
-    reply.send(app.swagger()),
+  let document: Promise<object> | undefined;
+  app.get(
+    '/openapi.json',
+    described(() => schema('Operation', 'This document', { 200: 'it' })),
+    async (_, reply) => {
+      document ??= import('./openApiDocument.ts').then((module) =>
+        module.openApiDocument((routes) => allRoutes(routes, serving)),
+      );
+      return reply.send(await document);
+    },
   );
 }
 

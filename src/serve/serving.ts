@@ -1,13 +1,14 @@
 import type { AddressWords } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
-import { ScoringCrew } from '../inference/crew.ts';
+import type { ScoringCrew } from '../inference/crew.ts';
 import { RequestError } from '../inference/requestError.ts';
+import type { SharedModel } from '../model/sharedBytes.ts';
 import { Bodies } from './bodies.ts';
 import { Journal, type Observation } from './journal.ts';
 import { ServerMetrics } from './metrics.ts';
 import { ModelShelf } from './modelShelf.ts';
-import { loadAtStart, loadMeanwhile, type ServedModel } from './servedModel.ts';
+import { loadMeanwhile, openAtStart, type ServedModel } from './servedModel.ts';
 import { Tokens } from './tokens.ts';
 
 export interface ServingOptions {
@@ -50,11 +51,11 @@ export class Serving {
   #meanwhile: Observation[] | undefined;
 
   /** @throws InputError where the tokens or the journal cannot be read */
-  constructor(options: ServingOptions) {
+  constructor(options: ServingOptions, crew: ScoringCrew) {
     this.options = options;
+    this.crew = crew;
     this.#tokens = options.tokenFile === undefined ? undefined : Tokens.read(options.tokenFile);
     this.#journal = options.journal === undefined ? undefined : new Journal(options.journal);
-    this.crew = new ScoringCrew(options.threads);
     this.bodies = new Bodies(options.maxBodyBytes, options.maxBodyBytes * BODIES_AT_ONCE);
     this.shelf =
       options.models && new ModelShelf(options.models.folder, options.models.memoryBytes, this.crew);
@@ -69,15 +70,13 @@ export class Serving {
     });
   }
 
-  /** Loads the model. @throws InputError where its file or the journal is missing or damaged */
-  async load(): Promise<void> {
-    const { model } = this.options;
-    if (model !== undefined) this.#main = await this.#withJournal(await loadAtStart(model, this.crew));
+  /** Takes the model, of which the bytes are being read. @throws InputError where they or the journal are missing or damaged */
+  async load(reading: Promise<SharedModel>): Promise<void> {
+    this.#main = await this.#withJournal(await openAtStart(await reading, this.crew));
   }
 
-  async end(): Promise<void> {
+  end(): void {
     this.#journal?.close();
-    await this.crew.end();
   }
 
   /** The model of the server. @throws RequestError 404 where it has only those of a folder */
