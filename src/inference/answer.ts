@@ -18,15 +18,6 @@ export interface Tally {
 
 export const emptyTally = (): Tally => ({ ok: 0, suspicious: 0, unknown: 0, strangers: 0, bad: 0 });
 
-/** Adds the counts of one tally to another. */
-export function addTally(sum: Tally, { ok, suspicious, unknown, strangers, bad }: Tally): void {
-  sum.ok += ok;
-  sum.suspicious += suspicious;
-  sum.unknown += unknown;
-  sum.strangers += strangers;
-  sum.bad += bad;
-}
-
 export interface AnswerOptions {
   format: RequestFormat;
   form: AnswerForm;
@@ -34,7 +25,7 @@ export interface AnswerOptions {
   threshold?: number | undefined;
   /** `error` refuses the request at its first bad record; `mark` answers it by an object that says what is wrong */
   onBadRecord: 'error' | 'mark';
-  /** whether verdicts are counted where the answer itself does not need them: takes longer than the dot products alone */
+  /** whether a crew counts verdicts, after the answer, where it has none itself */
   counts: boolean;
   /** where the request is cut out of a longer text */
   excerpt?: Excerpt;
@@ -46,7 +37,7 @@ const PIECE_CHARACTERS = 1 << 16;
 
 /** An answer in the making: the records of a request are read, and their scores are written piece by piece. */
 export class Answer {
-  readonly tally = emptyTally();
+  readonly #tally = emptyTally();
   /** of the request, bad ones included */
   readonly records: number;
   readonly #model: Model;
@@ -70,22 +61,11 @@ export class Answer {
     this.#options = options;
     readRequest(bytes, options.format, this, options.excerpt);
     const events = this.#events;
-    this.records = events.count + this.tally.bad;
+    this.records = events.count + this.#tally.bad;
     const { detail } = options.form;
-    this.#dots = new Float32Array(detail === 'full' ? 0 : events.count);
+    this.#dots = detail === 'full' ? new Float32Array(0) : model.neural.dotProductsOf(events);
     const { dimension } = model.weights;
     if (detail === 'verbose') this.#vectors = [new Float32Array(dimension), new Float32Array(dimension)];
-    if (detail === 'full') return;
-    if (!options.counts) {
-      model.neural.eachBlock(events, (positions, dots) => {
-        for (let j = 0; j < positions.length; j++) this.#dots[positions[j]] = dots[j];
-      });
-      return;
-    }
-    model.assessAll(events, options.threshold, (i, assessment) => {
-      this.#dots[i] = assessment.dotProduct;
-      this.#count(assessment);
-    });
   }
 
   /** Takes a record of the request. */
@@ -97,12 +77,30 @@ export class Answer {
   bad(message: string): void {
     if (this.#options.onBadRecord === 'error') throw new RequestError(400, message);
     this.#bad ??= new Map();
-    this.#bad.set(this.#events.count + this.tally.bad++, message);
+    this.#bad.set(this.#events.count + this.#tally.bad++, message);
   }
 
   #count({ isKnown, verdict }: Assessment): void {
-    this.tally[verdict]++;
-    if (!isKnown) this.tally.strangers++;
+    this.#tally[verdict]++;
+    if (!isKnown) this.#tally.strangers++;
+  }
+
+  /** Of the records, how many were none. */
+  get badRecords(): number {
+    return this.#tally.bad;
+  }
+
+  /**
+   * What the model thought of the records. To be called once the text is complete: where verdicts are no part of it, they are
+   * found now, which takes longer than the dot products, and nobody who asked waits for it.
+   */
+  tally(): Tally {
+    if (this.#options.form.detail !== 'full') {
+      this.#model.assessAll(this.#events, this.#options.threshold, (_, assessment) =>
+        this.#count(assessment),
+      );
+    }
+    return this.#tally;
   }
 
   /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */

@@ -15,8 +15,8 @@ export interface StreamedAnswer {
   pieces: AsyncGenerator<Uint8Array>;
   /** Ends the work: the reader has all that it wants. Must be called, whether anything was read or not. */
   end(): void;
-  /** undefined until all pieces were read */
-  tally(): Tally | undefined;
+  /** Records that were none; undefined until all pieces were read. */
+  badRecords(): number | undefined;
 }
 
 interface Job {
@@ -24,7 +24,8 @@ interface Job {
   begun(records: number): void;
   failed(error: Error): void;
   received: Uint8Array[];
-  tally: Tally | undefined;
+  /** known once the text is complete */
+  badRecords: number | undefined;
   error: Error | undefined;
   wake(): void;
 }
@@ -61,6 +62,8 @@ export const defaultCrewSize = () => Math.max(1, availableParallelism() - 1);
 export class ScoringCrew {
   /** calling thread and those of the crew, for `readSharedModel` */
   readonly sharers: number;
+  /** Told what the model thought of the records of a request, where that was to be counted. */
+  onCounted: (tally: Tally) => void = () => {};
   readonly #threads: Thread[] = [];
   readonly #models = new Map<number, OpenModel>();
   readonly #jobs = new Map<number, Job>();
@@ -178,7 +181,7 @@ export class ScoringCrew {
       begun: nobody,
       failed: nobody,
       received: [],
-      tally: undefined,
+      badRecords: undefined,
       error: undefined,
       wake: nobody,
     };
@@ -197,7 +200,7 @@ export class ScoringCrew {
       ]);
     }).finally(() => clearTimeout(timer));
     const end = () => this.#end(number, job);
-    return { records, pieces: this.#pieces(number, job), end, tally: () => job.tally };
+    return { records, pieces: this.#pieces(number, job), end, badRecords: () => job.badRecords };
   }
 
   async *#pieces(number: number, job: Job): AsyncGenerator<Uint8Array> {
@@ -208,7 +211,7 @@ export class ScoringCrew {
         yield piece;
       } else if (job.error) {
         throw job.error;
-      } else if (job.tally || !this.#jobs.has(number)) {
+      } else if (job.badRecords !== undefined || !this.#jobs.has(number)) {
         return;
       } else {
         await new Promise<void>((resolve) => {
@@ -221,7 +224,7 @@ export class ScoringCrew {
   #end(number: number, job: Job): void {
     if (!this.#jobs.delete(number)) return;
     job.thread.jobs.delete(number);
-    if (!job.tally && !job.error) this.#post(job.thread, { kind: 'drop', job: number });
+    if (job.badRecords === undefined && !job.error) this.#post(job.thread, { kind: 'drop', job: number });
     job.wake();
   }
 
@@ -247,11 +250,15 @@ export class ScoringCrew {
       else asked.reject(report.isInputError ? new InputError(report.message) : new Error(report.message));
       return;
     }
+    if (report.kind === 'counted') {
+      this.onCounted(report.tally);
+      return;
+    }
     const job = this.#jobs.get(report.job);
     if (!job) return;
     if (report.kind === 'begun') job.begun(report.records);
     else if (report.kind === 'piece') job.received.push(report.bytes);
-    else if (report.kind === 'done') job.tally = report.tally;
+    else if (report.kind === 'done') job.badRecords = report.badRecords;
     else this.#fail(report.job, job, failureOf(report));
     job.wake();
   }

@@ -31,7 +31,10 @@ export type Report =
   /** The request is one, and its answer begins. */
   | { kind: 'begun'; job: number; records: number }
   | { kind: 'piece'; job: number; bytes: Uint8Array }
-  | { kind: 'done'; job: number; tally: Tally }
+  /** The text is complete. */
+  | { kind: 'done'; job: number; badRecords: number }
+  /** What the model thought of the records, once all is said. */
+  | { kind: 'counted'; tally: Tally }
   /** @param status undefined: nobody expected it, and the message has its place in the code */
   | { kind: 'failed'; job: number; status: number | undefined; message: string };
 

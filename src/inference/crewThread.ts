@@ -18,6 +18,7 @@ interface Job {
   /** how many pieces may still be made before the reader takes one */
   ahead: number;
   answer: Answer;
+  counts: boolean;
 }
 const jobs = new Map<number, Job>();
 
@@ -70,7 +71,7 @@ function begin({ job, model, bytes, options }: Extract<Order, { kind: 'answer' }
   try {
     const answer = new Answer(models.get(model)!, bytes, options);
     report({ kind: 'begun', job, records: answer.records });
-    jobs.set(job, { ahead: 0, answer });
+    jobs.set(job, { ahead: 0, answer, counts: options.counts });
     goOn(job, PIECES_AHEAD);
   } catch (error) {
     fail(job, error);
@@ -92,7 +93,8 @@ function makePiece(number: number, job: Job): void {
     const piece = job.answer.next();
     if (piece === undefined) {
       jobs.delete(number);
-      report({ kind: 'done', job: number, tally: job.answer.tally });
+      report({ kind: 'done', job: number, badRecords: job.answer.badRecords });
+      if (job.counts) report({ kind: 'counted', tally: job.answer.tally() });
       return;
     }
     const bytes = new TextEncoder().encode(piece);

@@ -17,7 +17,7 @@ import type { Weights } from '../neural/network.ts';
 import type { Calibration } from './calibration.ts';
 import { MixtureScorer } from './mixtureScorer.ts';
 import type { ModelCard } from './modelCard.ts';
-import { NeuralScorer } from './neuralScorer.ts';
+import { FEW, NeuralScorer } from './neuralScorer.ts';
 import { hasNoBasis, type Reason, reasonsFor } from './reasons.ts';
 import type { SeenEntities } from './seenEntities.ts';
 import { newcomerThreshold } from './threshold.ts';
@@ -58,9 +58,6 @@ export interface Assessment {
   pValue: number | null;
   verdict: Verdict;
 }
-
-/** Events that a block is not worth preparing for. */
-const FEW = 8;
 
 /** A trained model: vectors, history, and how they become a score. */
 export class Model {

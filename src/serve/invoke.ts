@@ -71,10 +71,10 @@ export function invokeSmall(
   const attributes = headers[CUSTOM_ATTRIBUTES];
   if (attributes !== undefined) sent[CUSTOM_ATTRIBUTES] = attributes;
   response.writeHead(200, sent);
-  serving.metrics.scored(answer.tally);
   // Together with a text, headers would be written in its encoding.
   const isAscii = attributes === undefined || /^[\x20-\x7e]*$/.test(String(attributes));
   response.end(isAscii ? text : Buffer.from(text));
+  serving.metrics.scored(answer.tally());
 }
 
 async function invokeInCrew(
@@ -106,13 +106,9 @@ async function invokeInCrew(
     end();
     return;
   }
-  const { pieces, tally } = answer;
+  const { pieces } = answer;
   const stream = Readable.from(pieces, { objectMode: false, highWaterMark: 1 << 18 });
-  reply.raw.once('close', () => {
-    const counts = tally();
-    if (counts) serving.metrics.scored(counts);
-    end();
-  });
+  reply.raw.once('close', end);
   reply.header('content-type', ANSWER_TYPES[options.form.format]);
   reply.send(stream);
   await reply;

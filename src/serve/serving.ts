@@ -59,6 +59,7 @@ export class Serving {
     this.bodies = new Bodies(options.maxBodyBytes, options.maxBodyBytes * BODIES_AT_ONCE);
     this.shelf =
       options.models && new ModelShelf(options.models.folder, options.models.memoryBytes, this.crew);
+    crew.onCounted = (tally) => this.metrics.scored(tally);
     this.metrics = new ServerMetrics({
       inFlight: () => this.inFlight,
       bodyBytes: () => this.bodies.heldBytes,

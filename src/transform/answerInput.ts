@@ -93,7 +93,7 @@ export async function answerInput(
       }
       if (behind) await sink.write(behind);
       records += answer.records;
-      bad += answer.tally()!.bad;
+      bad += answer.badRecords()!;
       const lines = block.firstLine - 1 + block.lineEnds;
       await sink.reached({ inputBytes: block.endByte, lines, records, bad });
     }
