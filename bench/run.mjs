@@ -1,17 +1,21 @@
-// npm run bench [-- quality parsing training scoring time-to-quality growth]
+// npm run bench [-- quality parsing training scoring serving soak transform time-to-quality growth]
 // Everything that RESULTS.md reports: how good (quality/), and how fast, each variant in fresh processes and in turns. Rows
-// for RESULTS.md go to stdout, what happens to stderr. Without names all of it: about half an hour, 12 GB of disk.
+// for RESULTS.md go to stdout, what happens to stderr. Without names all of it: about three quarters of an hour, 12 GB of disk.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { DATA, TUTORIAL_OPTIONS, tutorialData, tutorialModel } from './data.mjs';
 import { inTurns, machine, median, runJson } from './rounds.mjs';
+import { serving, soak, transform } from './serving.mjs';
 
 const bench = dirname(fileURLToPath(import.meta.url));
 const at = (file) => join(bench, file);
 const ROUNDS = 3;
-const GROUPS = { quality, parsing, training, scoring, 'time-to-quality': timeToQuality, growth };
+const GROUPS = {
+  ...{ quality, parsing, training, scoring, serving, soak, transform },
+  ...{ 'time-to-quality': timeToQuality, growth },
+};
 const wanted = process.argv.slice(2);
 const unknown = wanted.find((name) => !(name in GROUPS));
 if (unknown !== undefined) {
@@ -28,12 +32,17 @@ console.log(`${new Date().toISOString().slice(0, 10)}, commit ${commit}, ${machi
 for (const [name, measure] of Object.entries(GROUPS)) {
   if (wanted.length > 0 && !wanted.includes(name)) continue;
   console.log(`## ${name}\n`);
-  measure();
+  await measure();
   console.log('');
 }
 
 function requirePrograms() {
-  const needed = { '/usr/bin/time': 'time', '/usr/bin/gcc': 'gcc', '/usr/bin/fasttext': 'fasttext' };
+  const needed = {
+    '/usr/bin/time': 'time',
+    '/usr/bin/gcc': 'gcc',
+    '/usr/bin/fasttext': 'fasttext',
+    '/usr/bin/wrk': 'wrk',
+  };
   const missing = Object.entries(needed).filter(([file]) => !existsSync(file));
   const names = missing.map(([, name]) => name);
   if (spawnSync('/usr/bin/python3', ['-c', 'import torch, numpy']).status !== 0)
