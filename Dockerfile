@@ -9,6 +9,7 @@ COPY tsconfig.json LICENSE ./
 COPY scripts/build.mjs scripts/
 COPY src src
 COPY test test
+COPY examples examples
 RUN npm run build
 # The published package decides what belongs to it: no tests, nothing that only they need.
 RUN npm pack

@@ -1,5 +1,5 @@
-// Compiles src/ and test/ into dist/, and the WebAssembly kernels. What was compiled from a source that is gone is removed first: a deleted
-// test would otherwise go on being run, and a deleted module go on being imported.
+// Compiles src/, test/ and examples/ into dist/, and the WebAssembly kernels. What was compiled from a source that is
+// gone is removed first: a deleted test would otherwise go on being run, and a deleted module go on being imported.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -8,12 +8,13 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const PROJECTS = [
   { config: 'tsconfig.json', sources: 'src', compiled: 'dist', info: 'dist/.tsbuildinfo' },
-  { config: 'test/tsconfig.json', sources: 'test', compiled: 'dist/test', info: 'dist/test/.tsbuildinfo' },
+  project('test'),
+  project('examples'),
 ];
 const OUTPUT = /(\.js|\.js\.map|\.d\.ts)$/;
 
 for (const { config, sources, compiled, info } of PROJECTS) {
-  const outputs = filesIn(compiled).filter((file) => compiled !== 'dist' || !file.startsWith('test/'));
+  const outputs = filesIn(compiled).filter((file) => compiled !== 'dist' || !/^(test|examples)\//.test(file));
   for (const file of outputs) {
     if (!OUTPUT.test(file) || existsSync(join(root, sources, file.replace(OUTPUT, '.ts')))) continue;
     rmSync(join(root, compiled, file));
@@ -36,6 +37,12 @@ for (const { config, sources, compiled, info } of PROJECTS) {
 }
 
 buildKernels();
+
+/** A folder that imports what src/ was compiled to, as a user does. */
+function project(folder) {
+  const compiled = `dist/${folder}`;
+  return { config: `${folder}/tsconfig.json`, sources: folder, compiled, info: `${compiled}/.tsbuildinfo` };
+}
 
 /** Compiles src/kernels/assembly/ where it is newer than what was made of it. */
 function buildKernels() {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -36,4 +37,30 @@ test('the entries of the package exist once it is built', () => {
   const { types, default: entry } = manifest.exports['.'];
   for (const file of [types, entry, ...Object.values<string>(manifest.bin)])
     assert.ok(existsSync(join(ROOT, file)), file);
+});
+
+test('the package holds the examples as sources, and nothing that only tests need', () => {
+  const { stdout } = spawnSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  });
+  const files: string[] = JSON.parse(stdout)[0].files.map(({ path }: { path: string }) => path);
+  const examples = files.filter((file) => file.startsWith('examples/'));
+  assert.deepEqual(examples.sort(), [
+    'examples/README.md',
+    'examples/express/login.ts',
+    'examples/fastify/login.ts',
+    'examples/migrate/README.md',
+    'examples/migrate/after.py',
+    'examples/migrate/before.py',
+    'examples/migrate/local.py',
+    'examples/nightly/README.md',
+    'examples/nightly/nightly.sh',
+    'examples/nightly/sift.mjs',
+  ]);
+  assert.ok(files.includes('dist/cli/main.js'));
+  assert.deepEqual(
+    files.filter((file) => /^dist\/(test|examples)\/|\.test\./.test(file)),
+    [],
+  );
 });

@@ -36,13 +36,15 @@ const SHOWN = ['text', 'json', 'jsonl', 'csv', 'mermaid', 'html'];
 const { USERS = '150' } = process.env;
 const scripts: Record<string, string> = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts;
 
-/** A folder with the package installed by links, as in a project of a user. */
+/** A folder with the package installed by links, and what its examples are written with, as in a project of a user. */
 function userFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'ip-insights-readme-'));
   const modules = join(folder, 'node_modules');
   mkdirSync(join(modules, '.bin'), { recursive: true });
   symlinkSync(ROOT, join(modules, 'ip-insights'));
-  symlinkSync(join(ROOT, 'node_modules/@types'), join(modules, '@types'));
+  for (const name of ['@types', 'express', 'fastify', 'typescript', '.bin/tsc']) {
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name));
+  }
   const command = join(modules, '.bin/ip-insights');
   writeFileSync(command, `#!/bin/sh\nexec '${process.execPath}' '${ROOT}/dist/cli/main.js' "$@"\n`);
   chmodSync(command, 0o755);
