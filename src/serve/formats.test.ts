@@ -153,6 +153,27 @@ test('large requests are answered as small ones are, in every detail', async () 
   }
 });
 
+test('the short way and the one through fastify answer alike, in headers too, good requests and bad ones', async () => {
+  const requests: [body: string, headers: Record<string, string>][] = [
+    ['user_1,9.1.2.3', { 'content-type': 'text/csv', 'x-amzn-sagemaker-custom-attributes': 'trace=42,é' }],
+    ['{"features":["user_1","9.1.2.3"]}', { 'content-type': 'application/jsonlines', accept: '*/*' }],
+    ['{"instances":[]}', { 'content-type': 'application/json', accept: 'application/jsonlines' }],
+    ['user_1,9.1.2', { 'content-type': 'text/csv' }],
+    ['{"instances":', { 'content-type': 'application/json' }],
+    ['user_1,9.1.2.3', { 'content-type': 'text/plain' }],
+    ['', { 'content-type': 'text/csv' }],
+  ];
+  const seen = async (path: string, [body, headers]: (typeof requests)[number]) => {
+    const { status, text, headers: answered } = await post(url + path, body, headers);
+    const named = ['content-type', 'content-length', 'connection', 'x-amzn-sagemaker-custom-attributes'];
+    return { status, text, headers: named.map((name) => answered.get(name)) };
+  };
+  // Only the bare path is answered before fastify.
+  for (const request of requests) {
+    assert.deepEqual(await seen('/invocations', request), await seen('/invocations?', request), request[0]);
+  }
+});
+
 test('custom attributes come back, other headers are not minded', async () => {
   const { headers } = await ask('application/json', {
     'x-amzn-sagemaker-custom-attributes': 'trace=42,é',

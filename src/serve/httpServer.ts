@@ -44,6 +44,7 @@ export function createHttpServer(
   const { timeoutSeconds } = serving.options;
   const end = (request: IncomingMessage, response: WatchedResponse) => {
     serving.bodies.release(request);
+    serving.connections.answered(request.socket);
     const { route, startedMilliseconds } = response;
     const status = response.writableFinished ? response.statusCode : CLIENT_GONE;
     const milliseconds = performance.now() - startedMilliseconds;
@@ -59,12 +60,14 @@ export function createHttpServer(
       keepAliveTimeout: KEEP_ALIVE_SECONDS * 1000,
     },
     (request, response) => {
+      serving.connections.asked(request.socket);
       // Comes for every request, also where its client goes away before the answer.
       response.on('close', () => end(request, response));
       const isTaken = server.listening && answerDirectly(serving, request, response, otherwise);
       if (!isTaken) otherwise(request, response);
     },
   );
+  server.on('connection', (socket) => serving.connections.opened(socket));
   // Nothing moves on the connection for longer than an answer may take: its reader is gone.
   server.setTimeout((timeoutSeconds + HEADERS_SECONDS) * 1000);
   return server;

@@ -22,7 +22,7 @@ saveModel(otherModel, path('other'));
 const [own, other] = [model, otherModel].map((one) => one.score('user_1', '9.1.2.3').dotProduct);
 
 test('SIGTERM: what was asked before is answered, then the process ends with 0', async () => {
-  const { url, child, stop } = await startServer();
+  const { url, child, stop, text } = await startServer();
   const { port } = new URL(url);
   // A request whose body is still on its way, and one whose answer is long.
   const slow = request({
@@ -33,8 +33,9 @@ test('SIGTERM: what was asked before is answered, then the process ends with 0',
   });
   slow.write('user_1');
   const large = post(`${url}/invocations`, 'user_1,9.1.2.3\n'.repeat(200_000), CSV);
-  const idle = connect(Number(port), '127.0.0.1');
-  await once(idle, 'connect');
+  // Nor is a connection waited for on which nothing was asked.
+  const unused = connect(Number(port), '127.0.0.1');
+  await once(unused, 'connect');
   await new Promise((resolve) => setTimeout(resolve, 100));
   child.kill('SIGTERM');
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -45,6 +46,7 @@ test('SIGTERM: what was asked before is answered, then the process ends with 0',
   const { status, json } = await large;
   assert.deepEqual([status, json.predictions.length], [200, 200_000]);
   assert.equal(await stop(), 0);
+  assert.doesNotMatch(text(), /not answered in time/);
 });
 
 for (const how of ['SIGHUP', 'POST /v1/model/reload'] as const) {

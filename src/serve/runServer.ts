@@ -13,8 +13,10 @@ export interface RunOptions extends ServingOptions, ServerOptions {
   stopSeconds: number;
 }
 
-/** How often idle connections are closed while the last requests are answered. */
-const IDLE_CHECK_MILLISECONDS = 50;
+/** How often connections on which nothing is asked are closed while the last requests are answered. */
+const UNUSED_CHECK_MILLISECONDS = 50;
+/** What was sent before the end may still be on its way for so long. */
+const LAST_REQUESTS_MILLISECONDS = 500;
 
 /**
  * Serves until SIGTERM or SIGINT, then answers what was asked before. SIGHUP reloads the model.
@@ -55,7 +57,7 @@ async function serve(options: RunOptions, crew: ScoringCrew, stopping: Promise<s
     serving.metrics.open();
     const signal = await stopping;
     app.log.info({ signal, inFlight: serving.inFlight }, 'stopping: what was asked before is answered');
-    await close(app, options.stopSeconds);
+    await close(app, serving, options.stopSeconds);
     app.log.info('stopped');
     process.removeListener('SIGHUP', reload);
   } finally {
@@ -84,15 +86,19 @@ async function listen(app: FastifyInstance, { host, port }: RunOptions): Promise
 }
 
 /** Ends once all is answered, or the time is over. */
-async function close(app: FastifyInstance, seconds: number): Promise<void> {
-  // A connection that is kept alive is idle once its last request is answered, and would be waited for.
-  const idle = setInterval(() => app.server.closeIdleConnections(), IDLE_CHECK_MILLISECONDS);
+async function close(app: FastifyInstance, { connections }: Serving, seconds: number): Promise<void> {
+  const started = performance.now();
+  // A connection that is kept alive would be waited for once its last request is answered, one without a request for ever.
+  const unused = setInterval(() => {
+    if (performance.now() - started < LAST_REQUESTS_MILLISECONDS) app.server.closeIdleConnections();
+    else connections.endUnused();
+  }, UNUSED_CHECK_MILLISECONDS);
   const limit = setTimeout(() => {
     app.log.warn({ seconds }, 'some requests were not answered in time');
     app.server.closeAllConnections();
   }, seconds * 1000);
   await app.close();
-  clearInterval(idle);
+  clearInterval(unused);
   clearTimeout(limit);
 }
 

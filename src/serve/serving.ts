@@ -5,6 +5,7 @@ import type { ScoringCrew } from '../inference/crew.ts';
 import { RequestError } from '../inference/requestError.ts';
 import type { SharedModel } from '../model/sharedBytes.ts';
 import { Bodies } from './bodies.ts';
+import { Connections } from './connections.ts';
 import { Journal, type Observation } from './journal.ts';
 import { ServerMetrics } from './metrics.ts';
 import { ModelShelf } from './modelShelf.ts';
@@ -38,6 +39,7 @@ const BODIES_AT_ONCE = 16;
 export class Serving {
   readonly options: ServingOptions;
   readonly crew: ScoringCrew;
+  readonly connections = new Connections();
   readonly bodies: Bodies;
   readonly metrics: ServerMetrics;
   readonly shelf: ModelShelf | undefined;
