@@ -22,8 +22,7 @@ if (unknown !== undefined) {
   console.error(`bench: expected ${Object.keys(GROUPS).join(', ')}, got ${unknown}.`);
   process.exit(2);
 }
-// Quality needs nothing but Node.
-if (wanted.length === 0 || wanted.some((name) => name !== 'quality')) requirePrograms();
+requirePrograms(wanted.length > 0 ? wanted : Object.keys(GROUPS));
 const commit = spawnSync('git', ['rev-parse', '--short', 'HEAD'], {
   cwd: bench,
   encoding: 'utf8',
@@ -36,17 +35,25 @@ for (const [name, measure] of Object.entries(GROUPS)) {
   console.log('');
 }
 
-function requirePrograms() {
-  const needed = {
-    '/usr/bin/time': 'time',
-    '/usr/bin/gcc': 'gcc',
-    '/usr/bin/fasttext': 'fasttext',
-    '/usr/bin/wrk': 'wrk',
+/** What groups run beside Node: commands, and PyTorch. */
+function requirePrograms(groups) {
+  const needs = {
+    quality: [],
+    parsing: ['time', 'gcc'],
+    training: ['time', 'gcc', 'fasttext', 'python3-torch'],
+    scoring: ['time', 'gcc'],
+    serving: ['time', 'wrk'],
+    soak: ['wrk'],
+    transform: ['time'],
+    'time-to-quality': ['time', 'python3-torch'],
+    growth: ['time'],
   };
-  const missing = Object.entries(needed).filter(([file]) => !existsSync(file));
-  const names = missing.map(([, name]) => name);
-  if (spawnSync('/usr/bin/python3', ['-c', 'import torch, numpy']).status !== 0)
+  const needed = new Set(groups.flatMap((group) => needs[group]));
+  const names = [...needed].filter((name) => name !== 'python3-torch' && !existsSync(`/usr/bin/${name}`));
+  const hasTorch = () => spawnSync('/usr/bin/python3', ['-c', 'import torch, numpy']).status === 0;
+  if (needed.has('python3-torch') && !hasTorch()) {
     names.push('python3-torch', 'python3-numpy', 'libopenblas0-openmp');
+  }
   if (names.length === 0) return;
   console.error(
     `bench: missing programs. As root: apt-get install --no-install-recommends ${names.join(' ')}`,
