@@ -87,18 +87,6 @@ export class ScoringCrew {
   }
 
   /**
-   * Looks at a model's checksum while the calling thread does something else.
-   * @throws InputError where its bytes are not those that were written
-   */
-  async verify(shared: SharedModel): Promise<void> {
-    await this.#ask(this.#threads[1 % this.#threads.length], {
-      kind: 'verify',
-      model: this.#nextModel++,
-      shared,
-    });
-  }
-
-  /**
    * Reads a model file, and has the model at hand in every thread.
    * @param name how messages call it
    * @throws InputError where it cannot be read or is no whole model
@@ -136,7 +124,7 @@ export class ScoringCrew {
 
   #ask(
     thread: Thread,
-    order: Extract<Order, { kind: 'load' | 'sumUp' | 'verify' | 'open' }>,
+    order: Extract<Order, { kind: 'load' | 'sumUp' | 'open' }>,
   ): Promise<SharedModel | undefined> {
     return new Promise((resolve, reject) => {
       thread.waiting.push({ model: order.model, resolve, reject });

@@ -10,8 +10,6 @@ export type Order =
   | { kind: 'load'; model: number; path: string; name: string; sharers: number; thread: number }
   /** Sum up what all threads share of it. */
   | { kind: 'sumUp'; model: number; shared: SharedModel }
-  /** Look at its checksum. */
-  | { kind: 'verify'; model: number; shared: SharedModel }
   /** Have a model at hand. @param thread which of those that share its memory this is */
   | { kind: 'open'; model: number; shared: SharedModel; thread: number }
   /** Forget it; answers in the making are finished with it. */

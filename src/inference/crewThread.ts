@@ -3,7 +3,7 @@ import { parentPort } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import type { Model } from '../model/model.ts';
 import { readSharedModel } from '../model/sharedBytes.ts';
-import { openSharedModel, verifySharedModel, withPopulation } from '../model/sharedModel.ts';
+import { openSharedModel, withPopulation } from '../model/sharedModel.ts';
 import { Answer } from './answer.ts';
 import { type Order, PIECES_AHEAD, type Report } from './crewMessages.ts';
 import { RequestError } from './requestError.ts';
@@ -26,7 +26,6 @@ port.on('message', (order: Order) => {
   switch (order.kind) {
     case 'load':
     case 'sumUp':
-    case 'verify':
     case 'open':
       return open(order);
     case 'close':
@@ -42,14 +41,9 @@ port.on('message', (order: Order) => {
   }
 });
 
-function open(order: Extract<Order, { kind: 'load' | 'sumUp' | 'verify' | 'open' }>): void {
+function open(order: Extract<Order, { kind: 'load' | 'sumUp' | 'open' }>): void {
   const { model } = order;
   try {
-    if (order.kind === 'verify') {
-      verifySharedModel(order.shared);
-      report({ kind: 'opened', model });
-      return;
-    }
     if (order.kind === 'sumUp') {
       report({ kind: 'opened', model, shared: withPopulation(order.shared) });
       return;

@@ -69,7 +69,7 @@ export function historyColumns(
   return columns;
 }
 
-/** What takes longest of `readHistory`, for another thread to do. @throws InputError where sections contradict each other */
+/** What takes longest of a history, for another thread to do. @throws InputError where sections contradict each other */
 export function readPopulation(sections: Sections<FileCard>, name: string): PopulationParts {
   const { places, decay } = readPlacesOf(sections, name);
   return populationParts(places, decay);
@@ -86,25 +86,23 @@ function readPlacesOf(sections: Sections<FileCard>, name: string): { places: Acc
 
 /**
  * Reads the same again. Places are copied, as events that are observed later change them.
- * @param population where another thread has read it already
+ * @returns what ends it, with the population where another thread has read it already
  * @throws InputError where sections contradict each other
  */
-export function readHistory(
+export function beginHistory(
   sections: Sections<FileCard>,
   name: string,
-  population?: PopulationParts,
-): { history: History; mixture: MixtureWeights; calibration: Calibration } {
+): (population?: PopulationParts) => { history: History; mixture: MixtureWeights; calibration: Calibration } {
   const { card, column, numbers } = sections;
   const { entities } = card.data;
   const { mixture } = card;
   const bad = badIn(name);
   const tables = mixture.tables.map((_, t) => readTable(sections, t, bad));
   const { places, decay } = readPlacesOf(sections, name);
-  const history = new History(places, tables, decay, population);
-  const X = expertCount(history.rungs);
+  const X = expertCount(RUNGS + tables.length);
   const isWhole = (weights: number[], length: number) =>
     weights.length === length && Math.abs(weights.reduce((sum, w) => sum + w, 0) - 1) < 1e-6;
-  if (history.rungs !== RUNGS + tables.length || !isWhole(mixture.background, X - 1)) {
+  if (!isWhole(mixture.background, X - 1)) {
     throw bad(`expected ${X - 1} background weights that sum to 1`);
   }
   if (mixture.buckets.length !== BUCKETS.length || !mixture.buckets.every((lambda) => isWhole(lambda, X))) {
@@ -122,8 +120,7 @@ export function readHistory(
       throw bad(`account_weights ${w} has no weight at all`);
     }
   }
-  return {
-    history,
+  const rest = {
     mixture: {
       background: Float64Array.from(mixture.background),
       repeatShare: mixture.repeatShare,
@@ -137,6 +134,7 @@ export function readHistory(
       bad,
     ),
   };
+  return (population) => ({ history: new History(places, tables, decay, population), ...rest });
 }
 
 type Bad = (what: string) => InputError;

@@ -15,7 +15,13 @@ import {
   PrefixTable,
 } from '../neural/prefixes.ts';
 import { compacted } from './compact.ts';
-import { encodeNames, historyColumns, mostPlacesOf, readHistory, readPopulation } from './historySections.ts';
+import {
+  beginHistory,
+  encodeNames,
+  historyColumns,
+  mostPlacesOf,
+  readPopulation,
+} from './historySections.ts';
 import { Model } from './model.ts';
 import type { ModelCard } from './modelCard.ts';
 import {
@@ -236,12 +242,6 @@ export function readModelPopulation(bytes: Bytes, name: string): PopulationParts
   return readPopulation(readSections(MODEL_FILE, bytes, name, 'elsewhere'), name);
 }
 
-/** What `readModel` leaves to another thread. @throws InputError where the bytes are not those that were written */
-export function verifyModelFile(bytes: Bytes, name: string): void {
-  const { card, numbers } = readSections(MODEL_FILE, bytes, name);
-  for (const [section, type] of MODEL_FILE.layout(card)) if (type === 'f32') numbers(section);
-}
-
 /** A model's card without what only a file needs. */
 function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard {
   const { mostPlaces: _most, untrainedEntities: _untrained, ...data } = card.data;
@@ -260,21 +260,27 @@ export function writeModel(model: Model, write: (bytes: Uint8Array) => void): vo
 
 /**
  * Reads a model; its tables are views of the bytes, not copies.
- * @param name         how messages call the file
+ * @param name how messages call the file
+ * @throws InputError for every kind of damage, with a sentence of its own
+ */
+export function readModel(bytes: Bytes, name: string): Model {
+  return beginModel(bytes, name, undefined, 0, 'verify')();
+}
+
+/**
+ * The same in two steps, between which another thread may be summing up the population.
  * @param kernelMemory where the bytes lie, for the WebAssembly kernels; without, the plain ones serve
  * @param thread       which of those that share the memory this is
  * @param checksum     whether to look at it, or somebody else does
- * @param population   where another thread has read it already
- * @throws InputError for every kind of damage, with a sentence of its own
+ * @returns what ends it; without a population it sums up itself
  */
-export function readModel(
+export function beginModel(
   bytes: Bytes,
   name: string,
-  kernelMemory?: KernelMemory,
-  thread = 0,
-  checksum: Checksum = 'verify',
-  population?: PopulationParts,
-): Model {
+  kernelMemory: KernelMemory | undefined,
+  thread: number,
+  checksum: Checksum,
+): (population?: PopulationParts) => Model {
   const sections = readSections(MODEL_FILE, bytes, name, checksum);
   const { card: whole, column, numbers } = sections;
   const card = modelCard(whole);
@@ -316,11 +322,9 @@ export function readModel(
       throw new InputError(`${name}: untrained_entities ${u} is out of order or no entity. Retrain.`);
     }
   }
-  return new Model(
-    { card, weights, seen: new SeenEntities(seen, untrained), ...readHistory(sections, name, population) },
-    kernelMemory,
-    thread,
-  );
+  const parts = { card, weights, seen: new SeenEntities(seen, untrained) };
+  const endHistory = beginHistory(sections, name);
+  return (population) => new Model({ ...parts, ...endHistory(population) }, kernelMemory, thread);
 }
 
 /** Rows must be in strict order, name whole prefixes, and each but the two roots must have a wider one above it. */

@@ -6,7 +6,7 @@ import { EventsBuilder } from '../events/events.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { createKernelMemory } from '../kernels/webAssembly.ts';
 import type { Model } from './model.ts';
-import { readModel, writeModel } from './modelFile.ts';
+import { beginModel, readModel, writeModel } from './modelFile.ts';
 import { trainModel } from './trainModel.ts';
 
 export const ADDRESSES = [
@@ -65,7 +65,13 @@ export const { kernelMemory } = room;
 export function readShared(file: Uint8Array): Model {
   const { buffer, byteOffset } = room!.arrays;
   new Uint8Array(buffer, byteOffset, file.length).set(file);
-  return readModel(new DataView(buffer, byteOffset, file.length), 'login.model', kernelMemory);
+  return beginModel(
+    new DataView(buffer, byteOffset, file.length),
+    'login.model',
+    kernelMemory,
+    0,
+    'verify',
+  )();
 }
 
 /** The header as an object, to be changed. */

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { Model } from '../model/model.ts';
 import type { SharedModel } from '../model/sharedBytes.ts';
-import { openSharedModel } from '../model/sharedModel.ts';
+import { beginSharedModel, openSharedModel } from '../model/sharedModel.ts';
 
 /** A model at hand: in the main thread for small requests, in those of the crew for large ones. */
 export interface ServedModel {
@@ -16,19 +16,16 @@ export interface ServedModel {
 }
 
 /**
- * Opens a model with the help of the crew, which verifies its checksum: the fastest way to the first answer. The crew itself may
- * still be opening it when it is there.
+ * Opens a model with the help of the crew, which sums up what everybody did: the fastest way to the first answer. The crew itself
+ * may still be opening it when it is there.
  * @throws InputError where the bytes are no whole model
  */
 export async function openAtStart(shared: SharedModel, crew: ScoringCrew): Promise<ServedModel> {
-  // Where it fails, so does opening, which says why.
-  const summed = crew.sumUp(shared).catch(() => shared);
-  const verified = crew.verify(shared);
-  // Should this thread find a fault first, nobody waits for the other.
-  verified.catch(() => {});
-  const whole = await summed;
-  const model = openSharedModel(whole, 0, 'elsewhere');
-  await verified;
+  // Where it fails, so does this thread, which says why.
+  const summing = crew.sumUp(shared).catch(() => shared);
+  const end = beginSharedModel(shared, 0, 'verify');
+  const whole = await summing;
+  const model = end(whole.population);
   return { model, number: crew.open(whole), sizeBytes: whole.bytes.byteLength, loadedAt: Date.now() };
 }
 
