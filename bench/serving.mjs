@@ -7,13 +7,13 @@ import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { CLI, DATA, tutorialData, tutorialModel } from './data.mjs';
-import { inTurns, median, runJson } from './rounds.mjs';
+import { inTurns, median } from './rounds.mjs';
 
 const bench = dirname(fileURLToPath(import.meta.url));
 const at = (file) => join(bench, file);
 
 const [ROUNDS, CONNECTIONS, WRK_SECONDS, WARM_UP_SECONDS] = [5, 32, 8, 4];
-const [STEADY_PER_SECOND, STEADY_SECONDS] = [2000, 15];
+const [STEADY_PER_SECOND, STEADY_SECONDS] = [2000, 10];
 const BODY_BYTES = 6_000_000;
 const [BODIES, STARTS, RELOADS, SOAK_SECONDS] = [7, 7, 3, 300];
 /** Of batch transform. */
@@ -166,23 +166,19 @@ export async function serving() {
     '≤ 20',
     ours.map(({ p99 }) => p99),
   );
-  bare.kill();
-  console.error(`# ${STEADY_PER_SECOND} requests a second`);
-  const command = [
-    process.execPath,
-    at('steadyLoad.mjs'),
-    oneUrl,
-    String(STEADY_PER_SECOND),
-    String(STEADY_SECONDS),
-  ];
-  const steady = Array.from({ length: 3 }, () => runJson({ name: 'steady load', command }));
-  if (steady.some(({ failed }) => failed > 0)) throw new Error('some requests failed');
-  rowOf(
-    `one event at ${STEADY_PER_SECOND} requests/s, p99`,
-    'ms',
-    '≤ 5',
-    steady.map(({ p99 }) => p99),
+  const steady = inTurns(
+    [
+      { name: 'bare node:http', command: steadyLoad(bareUrl) },
+      { name: 'one event', command: steadyLoad(oneUrl) },
+    ],
+    ROUNDS,
   );
+  bare.kill();
+  for (const [name, results] of steady) {
+    if (results.some(({ failed }) => failed > 0)) throw new Error(`${name}: some requests failed`);
+    const p99s = results.map(({ p99 }) => p99);
+    rowOf(`${name} at ${STEADY_PER_SECOND} requests/s, p99`, 'ms', name === 'one event' ? '≤ 5' : '', p99s);
+  }
   await largeBodies(url, test);
   await reloads(url);
   await stop(child);
@@ -194,6 +190,14 @@ export async function serving() {
   }
   rowOf('start to ready', 'ms', '≤ 1000', starts);
 }
+
+const steadyLoad = (url) => [
+  process.execPath,
+  at('steadyLoad.mjs'),
+  url,
+  String(STEADY_PER_SECOND),
+  String(STEADY_SECONDS),
+];
 
 /** As much of the test data as a request may have. */
 function largeBody(test) {
