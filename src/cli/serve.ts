@@ -26,7 +26,11 @@ const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'
 function setting(flags: string, meaning: string, byDefault?: string): Option {
   const option = new Option(flags, meaning);
   if (byDefault !== undefined) option.default(byDefault);
-  return option.env(`IP_INSIGHTS_${option.name().replaceAll('-', '_').toUpperCase()}`);
+  const variable = `IP_INSIGHTS_${option.name().replaceAll('-', '_').toUpperCase()}`;
+  const value = process.env[variable];
+  // An empty one is what is left where somebody sets nothing; commander would take any text for "yes".
+  const isNone = value === '' || (option.isBoolean() && /^(0|false|no|off)$/i.test(value ?? ''));
+  return isNone ? option : option.env(variable);
 }
 
 /** `ip-insights serve`: a model → an HTTP service. */

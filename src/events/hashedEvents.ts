@@ -35,4 +35,13 @@ export class HashedEvents {
     this.hashes[at * 2 + 1] = hashHigh;
     for (let word = 0; word < 4; word++) this.addresses[at * 4 + word] = words[word];
   }
+
+  /** Events [from, to), as a view. */
+  slice(from: number, to: number): HashedEvents {
+    const part = new HashedEvents();
+    part.count = to - from;
+    part.hashes = this.hashes.subarray(from * 2, to * 2);
+    part.addresses = this.addresses.subarray(from * 4, to * 4);
+    return part;
+  }
 }

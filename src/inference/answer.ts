@@ -34,6 +34,7 @@ export interface AnswerOptions {
 }
 
 const PIECE_CHARACTERS = 1 << 16;
+const COUNTED_AT_ONCE = 1 << 14;
 
 /** An answer in the making: the records of a request are read, and their scores are written piece by piece. */
 export class Answer {
@@ -48,6 +49,7 @@ export class Answer {
   /** records that are written, and events among them */
   #written = 0;
   #event = 0;
+  #counted = 0;
   #isDone = false;
   readonly #dots: Float32Array;
   readonly #vectors: [entity: Float32Array, address: Float32Array] | undefined;
@@ -95,12 +97,20 @@ export class Answer {
    * found now, which takes longer than the dot products, and nobody who asked waits for it.
    */
   tally(): Tally {
-    if (this.#options.form.detail !== 'full') {
-      this.#model.assessAll(this.#events, this.#options.threshold, (_, assessment) =>
-        this.#count(assessment),
-      );
-    }
+    while (!this.countSome());
     return this.#tally;
+  }
+
+  /** Counts the verdicts of some records, which takes some 20 ms at most. @returns whether all are counted */
+  countSome(): boolean {
+    const events = this.#events;
+    if (this.#options.form.detail === 'full') return true;
+    const to = Math.min(events.count, this.#counted + COUNTED_AT_ONCE);
+    this.#model.assessAll(events.slice(this.#counted, to), this.#options.threshold, (_, assessment) =>
+      this.#count(assessment),
+    );
+    this.#counted = to;
+    return to === events.count;
   }
 
   /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */
@@ -129,18 +139,27 @@ export class Answer {
   /** Keys in AWS's order; a float32 has the digits of the double that it is, as AWS's Python writes it. */
   #prediction(i: number): string {
     const { detail } = this.#options.form;
-    if (detail === 'dot_product') return `{"dot_product":${this.#dots[i]}}`;
+    if (detail === 'dot_product') return `{"dot_product":${floatText(this.#dots[i])}}`;
     const { hashes, addresses } = this.#events;
     const [low, high] = [hashes[i * 2], hashes[i * 2 + 1]];
     if (detail === 'verbose') {
       const [entity, address] = this.#vectors!;
       this.#model.neural.readVectors(low, high, addresses, i, entity, address);
-      return `{"dot_product":${this.#dots[i]},"entity_embedding":[${entity.join()}],"ip_embedding":[${address.join()}]}`;
+      const [entityText, addressText] = [entity, address].map((vector) =>
+        Array.from(vector, floatText).join(),
+      );
+      return `{"dot_product":${floatText(this.#dots[i])},"entity_embedding":[${entityText}],"ip_embedding":[${addressText}]}`;
     }
     const figures = this.#model.assess(low, high, addresses, i, this.#options.threshold);
     this.#count(figures);
     return JSON.stringify({ ...roundedFigures(figures), reasons: this.#model.reasons() });
   }
+}
+
+/** A number as Python writes it: readers there take `0` for another type than `0.0`. */
+function floatText(value: number): string {
+  const text = String(value);
+  return Number.isInteger(value) && !text.includes('e') ? `${text}.0` : text;
 }
 
 /** As many digits as a float32 has; a p-value is a share of some thousand events. */

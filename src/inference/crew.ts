@@ -149,6 +149,14 @@ export class ScoringCrew {
     }
   }
 
+  /** All that a model was told of, in that order. @param take given low and high word of the entity's hash, u32[4], and the time */
+  eachObserved(model: number, take: (hash: Uint32Array, words: AddressWords, time: number) => void): void {
+    const { observed, times } = this.#models.get(model)!;
+    for (const [i, time] of times.entries()) {
+      take(observed.hashes.subarray(i * 2, i * 2 + 2), observed.addresses.slice(i * 4, i * 4 + 4), time);
+    }
+  }
+
   /**
    * Answers a request in the thread with the least to do.
    * @param bytes of the request; taken over where they are all of their buffer
@@ -277,13 +285,11 @@ export class ScoringCrew {
       const job = this.#jobs.get(number)!;
       this.#fail(number, job, new RequestError(503, `a scoring thread died (${error.message}). Try again.`));
     }
-    for (const [model, { shared, observed, times }] of this.#models) {
+    for (const [model, { shared }] of this.#models) {
       this.#post(thread, { kind: 'open', model, shared, thread: thread.index });
-      for (const [i, time] of times.entries()) {
-        const [hashLow, hashHigh] = observed.hashes.subarray(i * 2, i * 2 + 2);
-        const words = observed.addresses.slice(i * 4, i * 4 + 4);
-        this.#post(thread, { kind: 'observe', model, hashLow, hashHigh, words, time });
-      }
+      this.eachObserved(model, ([hashLow, hashHigh], words, time) =>
+        this.#post(thread, { kind: 'observe', model, hashLow, hashHigh, words, time }),
+      );
     }
   }
 

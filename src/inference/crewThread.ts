@@ -88,7 +88,7 @@ function makePiece(number: number, job: Job): void {
     if (piece === undefined) {
       jobs.delete(number);
       report({ kind: 'done', job: number, badRecords: job.answer.badRecords });
-      if (job.counts) report({ kind: 'counted', tally: job.answer.tally() });
+      if (job.counts) countLater(job.answer);
       return;
     }
     const bytes = new TextEncoder().encode(piece);
@@ -100,6 +100,31 @@ function makePiece(number: number, job: Job): void {
   }
   job.ahead--;
   if (job.ahead > 0) setImmediate(makePiece, number, job);
+}
+
+/** Answers whose verdicts are still to be counted: later, as nobody waits for it. */
+const uncounted: Answer[] = [];
+/** They hold their records, 24 bytes each; so many may wait until there is nothing else to do. */
+const MOST_UNCOUNTED = 4;
+const IDLE_CHECK_MILLISECONDS = 10;
+
+function countLater(answer: Answer): void {
+  uncounted.push(answer);
+  if (uncounted.length === 1) setImmediate(countSome);
+}
+
+/** Counts a part of what is left, and goes on after what came meanwhile. */
+function countSome(): void {
+  if (jobs.size > 0 && uncounted.length <= MOST_UNCOUNTED) {
+    setTimeout(countSome, IDLE_CHECK_MILLISECONDS);
+    return;
+  }
+  const [answer] = uncounted;
+  if (answer.countSome()) {
+    uncounted.shift();
+    report({ kind: 'counted', tally: answer.tally() });
+  }
+  if (uncounted.length > 0) setImmediate(countSome);
 }
 
 function fail(job: number, error: unknown): void {

@@ -1,7 +1,8 @@
-const STRING = String.raw`"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"`;
-const SCALAR = String.raw`true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?`;
-/** One token of JSON (RFC 8259) from a place on, after blanks. */
-const TOKEN = new RegExp(String.raw`[ \t\r\n]*(?:([{}[\],:])|(${STRING})|(${SCALAR}))`, 'y');
+const MARKS = '{}[],:';
+const STRING_SOURCE = String.raw`"[^"\\\x00-\x1f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*)*"`;
+/** Tokens of JSON (RFC 8259) other than marks, from a place on. */
+const STRING = new RegExp(STRING_SOURCE, 'y');
+const SCALAR = /true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?/y;
 
 /** What may come next: a value, a name or the end of an object, … */
 type Expected = 'value' | 'value or ]' | 'name' | 'name or }' | ':' | ', or end' | 'nothing';
@@ -18,7 +19,7 @@ const WORDS: Record<Expected, string> = {
 
 /**
  * Where and how a text that `JSON.parse` refused is no JSON: `line 3, column 14: expected a colon, got "}"`. The engine's own
- * message has a place in some versions and cases only. Called for bad texts alone, so speed does not matter.
+ * message has a place in some versions and cases only. A body of megabytes takes a fraction of a second.
  * @returns undefined where nothing is wrong, or the text is too odd to tell
  */
 export function jsonFault(text: string): string | undefined {
@@ -27,16 +28,14 @@ export function jsonFault(text: string): string | undefined {
   let expected: Expected = 'value';
   let at = 0;
   const fault = () => {
-    const blanks = /[ \t\r\n]*/y;
-    blanks.lastIndex = at;
-    blanks.exec(text);
-    const place = blanks.lastIndex;
-    const before = text.slice(0, place);
-    const line = before.split('\n').length;
-    const column = place - before.lastIndexOf('\n');
-    const found =
-      place >= text.length ? 'the end' : JSON.stringify(String.fromCodePoint(text.codePointAt(place)!));
-    return `line ${line}, column ${column}: expected ${WORDS[expected]}, got ${found}`;
+    let line = 1;
+    let lineStart = 0;
+    for (let end = text.indexOf('\n'); end >= 0 && end < at; end = text.indexOf('\n', lineStart)) {
+      line++;
+      lineStart = end + 1;
+    }
+    const found = at >= text.length ? 'the end' : JSON.stringify(String.fromCodePoint(text.codePointAt(at)!));
+    return `line ${line}, column ${at - lineStart + 1}: expected ${WORDS[expected]}, got ${found}`;
   };
   const closed = (): Expected => {
     open.pop();
@@ -45,13 +44,18 @@ export function jsonFault(text: string): string | undefined {
   const afterValue = (): Expected => (open.length === 0 ? 'nothing' : ', or end');
   try {
     for (;;) {
-      TOKEN.lastIndex = at;
-      const match = TOKEN.exec(text);
-      if (!match) return expected === 'nothing' && text.slice(at).trim() === '' ? undefined : fault();
-      const [, mark, name, scalar] = match;
-      const next = following(mark ?? (name === undefined ? 'scalar' : 'string'));
-      if (next === undefined || (scalar !== undefined && isCut(text, TOKEN.lastIndex))) return fault();
-      at = TOKEN.lastIndex;
+      while (isBlank(text.charCodeAt(at))) at++;
+      const first = text.charAt(at);
+      const isMark = first !== '' && MARKS.includes(first);
+      const expression = first === '"' ? STRING : SCALAR;
+      expression.lastIndex = at;
+      if (!isMark && !expression.test(text)) {
+        return expected === 'nothing' && first === '' ? undefined : fault();
+      }
+      const end = isMark ? at + 1 : expression.lastIndex;
+      const next = following(isMark ? first : first === '"' ? 'string' : 'scalar');
+      if (next === undefined || (expression === SCALAR && !isMark && isCut(text, end))) return fault();
+      at = end;
       expected = next;
     }
   } catch {
@@ -81,4 +85,7 @@ export function jsonFault(text: string): string | undefined {
 }
 
 /** Whether a number or word goes on with what belongs to none: `01`, `truex`. */
-const isCut = (text: string, end: number) => /[\w.+-]/.test(text.charAt(end));
+const isCut = (text: string, end: number) => end < text.length && /[\w.+-]/.test(text.charAt(end));
+
+/** Blanks of JSON: space, tab, line ends. */
+const isBlank = (code: number) => code === 32 || code === 9 || code === 10 || code === 13;

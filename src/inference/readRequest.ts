@@ -99,7 +99,7 @@ function instancesOf(body: unknown): unknown[] {
   );
 }
 
-/** One object a line. AWS's own sample has a comma behind a line, and a ] behind the last: both are read past. */
+/** One object a line. AWS's own sample has a comma behind a line, and a ] behind the last: both are read past, wherever a writer of lists may leave them. */
 function readJsonLines(bytes: Uint8Array, sink: RecordSink, excerpt: Excerpt | undefined): void {
   // A request has one fault for all; of a long text somebody wants to know the line.
   const lines = excerpt && !isUtf8(bytes) ? linesOf(bytes, excerpt) : textOf(bytes, excerpt).split('\n');
@@ -145,7 +145,7 @@ function parseLine(line: string | undefined, isLast: boolean): unknown {
   try {
     return JSON.parse(line);
   } catch {
-    const rest = line.trimEnd().replace(isLast ? /\s*\]?$/ : /\s*,$/, '');
+    const rest = line.trimEnd().replace(isLast ? /\s*,?\s*\]?$/ : /\s*,$/, '');
     // The line of the fault is that of the request, not of this text.
     const fault = (text: string) => jsonFault(text)?.replace(/^line 1, /, '') ?? 'it is none';
     try {

@@ -24,20 +24,23 @@ export class Bodies {
 
   /**
    * Reads a body; its bytes count until `release`.
+   * @param mostBytes of this one, if less than the limit of all
    * @throws RequestError 413 where it is too large, 429 where there is no room, 400 where it ends early
    */
   read(
     payload: IncomingMessage,
     announcedBytes: number,
     done: (error: Error | null, body?: Buffer) => void,
+    mostBytes = Number.POSITIVE_INFINITY,
   ): void {
+    const limitBytes = Math.min(this.#limitBytes, mostBytes);
     const kept = this.#kept.get(payload);
     if (kept) {
       done(kept.error, kept.body);
       return;
     }
-    if (announcedBytes > this.#limitBytes) {
-      done(this.#tooLarge());
+    if (announcedBytes > limitBytes) {
+      done(tooLarge(limitBytes, this.#limitBytes));
       return;
     }
     const chunks: Buffer[] = [];
@@ -56,7 +59,7 @@ export class Bodies {
       const length = held + chunk.length;
       this.#held.set(payload, length);
       this.heldBytes += chunk.length;
-      if (length > this.#limitBytes) finish(this.#tooLarge());
+      if (length > limitBytes) finish(tooLarge(limitBytes, this.#limitBytes));
       else if (this.heldBytes > this.#budgetBytes) finish(busy());
       else chunks.push(chunk);
     });
@@ -78,14 +81,13 @@ export class Bodies {
     this.heldBytes -= this.#held.get(payload) ?? 0;
     this.#held.delete(payload);
   }
-
-  #tooLarge(): RequestError {
-    return new RequestError(
-      413,
-      `body: expected at most ${this.#limitBytes} bytes, got more. Send it in parts, or start the server with a larger --max-body.`,
-    );
-  }
 }
+
+const tooLarge = (limitBytes: number, ofAll: number) =>
+  new RequestError(
+    413,
+    `body: expected at most ${limitBytes} bytes, got more. ${limitBytes < ofAll ? 'Send it in parts.' : 'Send it in parts, or start the server with a larger --max-body.'}`,
+  );
 
 /** Too much at once; the next try may succeed. */
 const busy = () =>

@@ -19,7 +19,7 @@ export function answerDirectly(
   otherwise: RequestListener,
 ): boolean {
   const { headers } = request;
-  if (request.url !== ROUTE || request.method !== 'POST') return false;
+  if (request.url !== ROUTE || request.method !== 'POST' || headers['content-encoding']) return false;
   const length = Number(headers['content-length']);
   if (!isSmall(length, headers) || (serving.shelf && headers[TARGET_MODEL] !== undefined)) return false;
   if (!serving.hasMain || !serving.admits(headers.authorization)) return false;
@@ -40,7 +40,6 @@ function hasAnswered(
   body: Buffer,
 ): boolean {
   try {
-    serving.requireRoom();
     invokeSmall(serving, serving.main, body, optionsOf(serving, headers), headers, response);
     return true;
   } catch {

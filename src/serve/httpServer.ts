@@ -5,6 +5,7 @@ import {
   type Server,
   ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import { answerDirectly } from './directAnswer.ts';
 import type { Serving } from './serving.ts';
 
@@ -42,11 +43,15 @@ export function createHttpServer(
   onEnd: (request: WatchedRequest) => void,
 ): Server {
   const { timeoutSeconds } = serving.options;
+  /** requests that the engine answered itself, as fastify has it do */
+  const refused = new WeakMap<Socket, number>();
   const end = (request: IncomingMessage, response: WatchedResponse) => {
     serving.bodies.release(request);
     serving.connections.answered(request.socket);
     const { route, startedMilliseconds } = response;
-    const status = response.writableFinished ? response.statusCode : CLIENT_GONE;
+    const status = response.writableFinished
+      ? response.statusCode
+      : (refused.get(request.socket) ?? CLIENT_GONE);
     const milliseconds = performance.now() - startedMilliseconds;
     serving.metrics.request(route, status, milliseconds / 1000);
     onEnd({ method: request.method ?? '', route, status, milliseconds });
@@ -68,6 +73,10 @@ export function createHttpServer(
     },
   );
   server.on('connection', (socket) => serving.connections.opened(socket));
+  server.on('clientError', ({ code }: NodeJS.ErrnoException, socket) => {
+    if (code === 'ERR_HTTP_REQUEST_TIMEOUT') refused.set(socket as Socket, 408);
+    else if (code?.startsWith('HPE_')) refused.set(socket as Socket, 400);
+  });
   // Nothing moves on the connection for longer than an answer may take: its reader is gone.
   server.setTimeout((timeoutSeconds + HEADERS_SECONDS) * 1000);
   return server;

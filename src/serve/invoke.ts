@@ -34,7 +34,6 @@ export function invoke(
   const { headers } = request;
   const body = (request.body as Buffer | undefined) ?? Buffer.alloc(0);
   const options = optionsOf(serving, headers);
-  serving.requireRoom();
   if (!isSmall(body.length, headers)) return invokeInCrew(serving, served, body, options, headers, reply);
   invokeSmall(serving, served, body, options, headers, reply.raw);
   // Only now: what is refused, fastify answers.
@@ -87,6 +86,7 @@ async function invokeInCrew(
 ): Promise<void> {
   const attributes = headers[CUSTOM_ATTRIBUTES];
   if (typeof attributes === 'string') reply.raw.setHeader(CUSTOM_ATTRIBUTES, attributes);
+  serving.requireRoom();
   serving.inFlight++;
   let answer: StreamedAnswer | undefined;
   const end = () => {
@@ -107,9 +107,23 @@ async function invokeInCrew(
     return;
   }
   const { pieces } = answer;
-  const stream = Readable.from(pieces, { objectMode: false, highWaterMark: 1 << 18 });
-  reply.raw.once('close', end);
+  // A reader that takes nothing for so long has gone, or keeps others out.
+  const stalled = setTimeout(() => reply.raw.destroy(), serving.options.timeoutSeconds * 1000);
+  const taken = watched(pieces, () => stalled.refresh());
+  const stream = Readable.from(taken, { objectMode: false, highWaterMark: 1 << 18 });
+  reply.raw.once('close', () => {
+    clearTimeout(stalled);
+    end();
+  });
   reply.header('content-type', ANSWER_TYPES[options.form.format]);
   reply.send(stream);
   await reply;
+}
+
+/** The same pieces. @param onTaken called whenever one is asked for */
+async function* watched(pieces: AsyncGenerator<Uint8Array>, onTaken: () => void): AsyncGenerator<Uint8Array> {
+  for await (const piece of pieces) {
+    onTaken();
+    yield piece;
+  }
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { invoke } from './invoke.ts';
 import type { ModelShelf } from './modelShelf.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { described, invocationSchema, jsonSchema, named, schema } from './schemas.ts';
+import { described, invocationSchema, jsonSchema, MOST_JSON_BYTES, named, schema } from './schemas.ts';
 import type { Serving } from './serving.ts';
 
 const loadBody = z.object({ model_name: z.string(), url: z.string() });
@@ -21,14 +21,17 @@ export function modelRoutes(app: FastifyInstance, serving: Serving, shelf: Model
 
   app.post(
     '/models',
-    described(() => ({
-      ...schema('Models', 'Load a model', {
-        200: 'it is loaded',
-        409: 'the name is taken',
-        507: 'no memory left',
+    described(
+      () => ({
+        ...schema('Models', 'Load a model', {
+          200: 'it is loaded',
+          409: 'the name is taken',
+          507: 'no memory left',
+        }),
+        body: jsonSchema(loadBody),
       }),
-      body: jsonSchema(loadBody),
-    })),
+      MOST_JSON_BYTES,
+    ),
     async (request, reply) => {
       const { model_name: name, url } = inShape(readJsonBody(request), loadBody);
       await shelf.load(name, url);

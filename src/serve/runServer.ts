@@ -29,16 +29,28 @@ export async function runServer(options: RunOptions): Promise<void> {
     stopBy = resolve;
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, stopBy);
+  // While the model is read for the first time there is nothing to reload.
+  let reload = () => {};
+  const hangUp = () => reload();
+  process.on('SIGHUP', hangUp);
   const crew = new ScoringCrew(options.threads);
   try {
-    await serve(options, crew, stopping);
+    await serve(options, crew, stopping, (act) => {
+      reload = act;
+    });
   } finally {
     await crew.end();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeListener(signal, stopBy);
+    process.removeListener('SIGHUP', hangUp);
   }
 }
 
-async function serve(options: RunOptions, crew: ScoringCrew, stopping: Promise<string>): Promise<void> {
+async function serve(
+  options: RunOptions,
+  crew: ScoringCrew,
+  stopping: Promise<string>,
+  onHangUp: (reload: () => void) => void,
+): Promise<void> {
   const started = performance.now();
   // While other threads start and read the model, this one compiles the rest of the server.
   const { model } = options;
@@ -49,8 +61,7 @@ async function serve(options: RunOptions, crew: ScoringCrew, stopping: Promise<s
   try {
     const app = await createServer(serving, options);
     if (reading) await serving.load(reading);
-    const reload = () => reloadAndTell(serving, app);
-    process.on('SIGHUP', reload);
+    onHangUp(() => reloadAndTell(serving, app));
     const url = await listen(app, options);
     const milliseconds = Math.round(performance.now() - started);
     app.log.info({ url, milliseconds, ...whatIsServed(serving) }, 'listening');
@@ -59,7 +70,6 @@ async function serve(options: RunOptions, crew: ScoringCrew, stopping: Promise<s
     app.log.info({ signal, inFlight: serving.inFlight }, 'stopping: what was asked before is answered');
     await close(app, serving, options.stopSeconds);
     app.log.info('stopped');
-    process.removeListener('SIGHUP', reload);
   } finally {
     serving.end();
   }

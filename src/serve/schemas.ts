@@ -29,11 +29,18 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** what the OpenAPI document says of a route */
     describe?: (() => FastifySchema) | undefined;
+    /** of a request, if less than of others */
+    maxBodyBytes?: number | undefined;
   }
 }
 
 /** Options of a route that tell what the OpenAPI document says of it, made when somebody asks for that. */
-export const described = (describe: () => Json) => ({ config: { describe } });
+export const described = (describe: () => Json, maxBodyBytes?: number) => ({
+  config: { describe, maxBodyBytes },
+});
+
+/** JSON is read whole in the thread that answers everybody: of so many bytes, in less than 100 ms, bad or good. */
+export const MOST_JSON_BYTES = 500_000;
 
 /** Path parameter `name`. */
 export const named: Json = {

@@ -11,7 +11,7 @@ import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
 import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { bodyErrors, described, figuresShape, jsonSchema, schema } from './schemas.ts';
+import { bodyErrors, described, figuresShape, jsonSchema, MOST_JSON_BYTES, schema } from './schemas.ts';
 import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
 
@@ -41,16 +41,19 @@ const score = z.object({
 export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
   app.post(
     '/v1/score',
-    described(() => ({
-      ...schema('Score', 'Score one event or some', {
-        200: {
-          description: 'one score, or {"scores": […]} for {"events": […]}',
-          shape: z.union([score, z.object({ scores: z.array(score) })]),
-        },
-        ...bodyErrors([400, 413, 415]),
+    described(
+      () => ({
+        ...schema('Score', 'Score one event or some', {
+          200: {
+            description: 'one score, or {"scores": […]} for {"events": […]}',
+            shape: z.union([score, z.object({ scores: z.array(score) })]),
+          },
+          ...bodyErrors([400, 413, 415]),
+        }),
+        body: jsonSchema(oneOrMore(event)),
       }),
-      body: jsonSchema(oneOrMore(event)),
-    })),
+      MOST_JSON_BYTES,
+    ),
     (request, reply) => {
       const { main } = serving;
       const body = readJsonBody(request);
@@ -62,21 +65,28 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.post(
     '/v1/observe',
-    described(() => ({
-      ...schema('Score', 'Tell the model of honest events, which it learns at once', {
-        200: { description: 'how many were learned', shape: z.object({ observed: z.number() }) },
-        507: 'they cannot be kept, and were not learned',
-        ...bodyErrors([400, 413, 415]),
+    described(
+      () => ({
+        ...schema('Score', 'Tell the model of honest events, which it learns at once', {
+          200: {
+            description: "how many were learned, and how many are not later than the model's last event",
+            shape: z.object({ observed: z.number(), not_later: z.number().optional() }),
+          },
+          507: 'they cannot be kept, and were not learned',
+          ...bodyErrors([400, 413, 415]),
+        }),
+        body: jsonSchema(oneOrMore(timedEvent)),
       }),
-      body: jsonSchema(oneOrMore(timedEvent)),
-    })),
+      MOST_JSON_BYTES,
+    ),
     (request, reply) => {
       const body = readJsonBody(request);
       const isList = isMany(body);
       const events = isList ? inShape(body, list(timedEvent)).events : [inShape(body, timedEvent)];
       const observations = events.map((one, i) => observationOf(one, isList ? `events[${i}].` : ''));
-      serving.observe(observations);
-      return reply.send({ observed: observations.length });
+      const observed = serving.observe(observations);
+      const known = observations.length - observed;
+      return reply.send({ observed, ...(known > 0 && { not_later: known }) });
     },
   );
 
@@ -90,11 +100,14 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
     '/v1/model/reload',
     described(() =>
       schema('Score', 'Read the model file and the tokens again', {
-        200: 'the new model is in use',
+        200: 'the new model is in use; {} where there are models by name only, and the tokens were read',
         422: 'the file is damaged or gone; the old model stays',
       }),
     ),
-    async (_, reply) => reply.send(describeModel(await serving.reload(), serving.keepsJournal)),
+    async (_, reply) => {
+      const loaded = await serving.reload();
+      return reply.send(loaded ? describeModel(loaded, serving.keepsJournal) : {});
+    },
   );
 
   function scoreOf(

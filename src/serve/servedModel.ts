@@ -13,7 +13,17 @@ export interface ServedModel {
   sizeBytes: number;
   /** milliseconds since 1970 */
   loadedAt: number;
+  /** of the last event in its file, seconds since 1970; −∞ where its events have no times */
+  lastTime: number;
 }
+
+const served = (model: Model, number: number, { bytes }: SharedModel): ServedModel => ({
+  model,
+  number,
+  sizeBytes: bytes.byteLength,
+  loadedAt: Date.now(),
+  lastTime: model.card.data.lastTime ?? Number.NEGATIVE_INFINITY,
+});
 
 /**
  * Opens a model with the help of the crew, which sums up what everybody did: the fastest way to the first answer. The crew itself
@@ -26,7 +36,7 @@ export async function openAtStart(shared: SharedModel, crew: ScoringCrew): Promi
   const end = beginSharedModel(shared, 0, 'verify');
   const whole = await summing;
   const model = end(whole.population);
-  return { model, number: crew.open(whole), sizeBytes: whole.bytes.byteLength, loadedAt: Date.now() };
+  return served(model, crew.open(whole), whole);
 }
 
 /**
@@ -36,5 +46,5 @@ export async function openAtStart(shared: SharedModel, crew: ScoringCrew): Promi
 export async function loadMeanwhile(path: string, crew: ScoringCrew): Promise<ServedModel> {
   const { number, shared } = await crew.load(path, basename(path));
   const model = openSharedModel(shared, 0, 'elsewhere');
-  return { model, number, sizeBytes: shared.bytes.byteLength, loadedAt: Date.now() };
+  return served(model, number, shared);
 }

@@ -7,6 +7,7 @@ import {
   fastify,
   LogController,
 } from 'fastify';
+import { quoted } from '../errors.ts';
 import { requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { createHttpServer, type WatchedResponse } from './httpServer.ts';
@@ -50,13 +51,19 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (request, payload, done) => {
     const announced = Number(request.headers['content-length'] ?? 0);
-    serving.bodies.read(payload, announced, done);
+    serving.bodies.read(payload, announced, done, request.routeOptions.config.maxBodyBytes);
   });
 
   app.addHook('onRequest', (request, reply, done) => {
     (reply.raw as WatchedResponse).route = routeOf(request);
-    if (request.routeOptions.url === '/ping' || serving.admits(request.headers.authorization)) {
-      done();
+    const { authorization, 'content-encoding': encoding = 'identity' } = request.headers;
+    if (request.routeOptions.url === '/ping' || serving.admits(authorization)) {
+      const isReadable = encoding === 'identity';
+      done(
+        isReadable
+          ? undefined
+          : new RequestError(415, `Content-Encoding: expected none, got ${quoted(encoding)}.`),
+      );
       return;
     }
     reply.header('www-authenticate', 'Bearer');
@@ -122,8 +129,6 @@ function answerError(raised: FastifyError, request: FastifyRequest, reply: Fasti
     request.log.error({ route: routeOf(request), err: error }, 'unexpected failure, please report it');
   const message = isOurs ? 'unexpected failure; the log of the server has more.' : error.message;
   if (status === 429 || status === 503) reply.header('retry-after', RETRY_SECONDS);
-  // A body that was not read to its end would be taken for the next request.
-  if (status === 413 || status === 429) reply.header('connection', 'close');
   if (routeOf(request) === '/endpoints/:name/invocations') return answerAsRuntime(status, message, reply);
   return reply.code(status).type('application/json; charset=utf-8').send({ error: message });
 }

@@ -48,7 +48,7 @@ export class Serving {
   #tokens: Tokens | undefined;
   #main: ServedModel | undefined;
   #journal: Journal | undefined;
-  #reloading: Promise<ServedModel> | undefined;
+  #reloading: Promise<ServedModel | undefined> | undefined;
   /** told while a model is being loaded, which does not know them */
   #meanwhile: Observation[] | undefined;
 
@@ -107,11 +107,12 @@ export class Serving {
   }
 
   /**
-   * Reads the model file and the tokens again. Requests go on with the old model until the new one is there; where the file
-   * is damaged or gone the old one stays.
-   * @throws RequestError 422 where it does
+   * Reads the tokens and the model file again. Requests go on with the old model until the new one is there; where the file
+   * is damaged or gone the old one stays. What was observed is learned again, where the new model does not know it.
+   * @returns undefined where the server has models by name only
+   * @throws RequestError 422 where the old ones stay
    */
-  reload(): Promise<ServedModel> {
+  reload(): Promise<ServedModel | undefined> {
     this.#reloading ??= this.#reload().finally(() => {
       this.#reloading = undefined;
       this.#meanwhile = undefined;
@@ -119,35 +120,37 @@ export class Serving {
     return this.#reloading;
   }
 
-  async #reload(): Promise<ServedModel> {
-    const old = this.main;
+  async #reload(): Promise<ServedModel | undefined> {
     const { model: path, tokenFile } = this.options;
+    const old = this.#main;
     try {
       if (tokenFile !== undefined) this.#tokens = Tokens.read(tokenFile);
+      if (!old || path === undefined) return undefined;
       this.#meanwhile = [];
-      const loaded = await loadMeanwhile(path!, this.crew);
-      // What the journal has by now is replayed; what comes while it is read is learned after it.
-      if (this.#journal) this.#meanwhile = [];
-      await this.#withJournal(loaded);
-      for (const one of this.#meanwhile) this.#teach(loaded, one);
+      const loaded = await loadMeanwhile(path, this.crew);
+      if (this.#journal) {
+        // What the journal has by now is replayed; what comes while it is read is learned after it.
+        this.#meanwhile = [];
+        await this.#withJournal(loaded);
+        for (const one of this.#meanwhile) this.#teach(loaded, one);
+      } else {
+        this.crew.eachObserved(old.number, (hash, words, time) => this.#add(loaded, hash, words, time));
+      }
       this.#main = loaded;
     } catch (error) {
       this.metrics.reloaded('refused');
       if (!(error instanceof InputError)) throw error;
-      throw new RequestError(422, `${error.message} The model that was loaded before stays in use.`);
+      throw new RequestError(422, `${error.message} What was loaded before stays in use.`);
     }
     this.crew.close(old.number);
     this.metrics.reloaded('loaded');
     return this.#main;
   }
 
-  /** The model, told of the events that the journal keeps and it does not know: those later than its last one. */
+  /** The model, told of the events that the journal keeps. */
   async #withJournal(served: ServedModel): Promise<ServedModel> {
-    const lastTime = served.model.card.data.lastTime ?? Number.NEGATIVE_INFINITY;
     try {
-      await this.#journal?.replay((hash, words, time) => {
-        if (time > lastTime) this.#add(served, hash, words, time);
-      });
+      await this.#journal?.replay((hash, words, time) => this.#add(served, hash, words, time));
     } catch (error) {
       this.crew.close(served.number);
       throw error;
@@ -156,30 +159,38 @@ export class Serving {
   }
 
   /**
-   * Tells the model of events, after they are kept.
+   * Tells the model of events, after they are kept. Those not later than the last one of its file it is taken to know, now and
+   * at every later start, as `update` has it.
+   * @returns how many it has learned
    * @throws RequestError 507 where they cannot be kept; then the model has not learned them
    */
-  observe(observations: Observation[]): void {
+  observe(observations: Observation[]): number {
     const { main } = this;
+    const later = observations.filter(({ time }) => isLater(main, time));
     try {
-      this.#journal?.append(observations);
+      this.#journal?.append(later);
     } catch (error) {
       throw new RequestError(
         507,
         `the events cannot be kept, and were not learned: ${(error as Error).message}`,
       );
     }
-    for (const one of observations) this.#teach(main, one);
-    this.#meanwhile?.push(...observations);
-    this.metrics.observed(observations.length);
+    for (const one of later) this.#teach(main, one);
+    this.#meanwhile?.push(...later);
+    this.metrics.observed(later.length);
+    return later.length;
   }
 
   #teach(served: ServedModel, { entity, words, time }: Observation): void {
     this.#add(served, hashEntity(entity), words, time);
   }
 
-  #add({ model, number }: ServedModel, hash: Uint32Array, words: AddressWords, time: number): void {
-    model.add(hash[0], hash[1], words, 0, time);
-    this.crew.observe(number, hash, words, time);
+  #add(served: ServedModel, hash: Uint32Array, words: AddressWords, time: number): void {
+    if (!isLater(served, time)) return;
+    served.model.add(hash[0], hash[1], words, 0, time);
+    this.crew.observe(served.number, hash, words, time);
   }
 }
+
+/** Whether an event came after all those that the model's file knows. */
+const isLater = ({ lastTime }: ServedModel, time: number) => time > lastTime;
