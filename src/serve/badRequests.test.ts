@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { get, post, startServer } from './sampleServer.ts';
 
 const { url, log } = await startServer(['login.model', '--max-body', '0.2']);
@@ -308,4 +309,39 @@ test('nothing of all that is in the log', () => {
     log.filter(({ level }) => Number(level) > 30),
     [],
   );
+});
+
+test('a compressed body is refused by the name of its header', async () => {
+  const { status, json } = await post(`${url}/invocations`, gzipSync('user_1,9.1.2.3'), {
+    'content-type': 'text/csv',
+    'content-encoding': 'gzip',
+  });
+  assert.deepEqual([status, json], [415, { error: 'Content-Encoding: expected none, got "gzip".' }]);
+});
+
+test('routes that take JSON take less of it, whatever is in it', async () => {
+  const { url, stop } = await startServer();
+  for (const path of ['/v1/score', '/v1/observe']) {
+    for (const body of [
+      '['.repeat(600_000),
+      JSON.stringify({ entity: 'a'.repeat(600_000), address: '9.1.2.3' }),
+    ]) {
+      const { status, json } = await post(url + path, body);
+      assert.deepEqual(
+        [status, json.error],
+        [413, 'body: expected at most 500000 bytes, got more. Send it in parts.'],
+      );
+    }
+    assert.equal((await post(url + path, '['.repeat(400_000))).status, 400);
+  }
+  assert.equal(await stop(), 0);
+});
+
+test('413 arrives at clients that are still sending', async () => {
+  for (let i = 0; i < 5; i++) {
+    const { status } = await post(`${url}/invocations`, new Uint8Array(20_000_000).fill(97), {
+      'content-type': 'text/csv',
+    });
+    assert.equal(status, 413);
+  }
 });

@@ -47,6 +47,11 @@ const REQUESTS: [name: string, type: string, body: string][] = [
     'application/jsonlines',
     `${JSON.stringify(nested[0])},\n${JSON.stringify(instances[1])},\n${JSON.stringify(instances[2])}]`,
   ],
+  [
+    'JSON lines with a comma behind the last too',
+    'application/jsonlines',
+    `${instances.map((one) => JSON.stringify(one)).join(',\n')},\n`,
+  ],
 ];
 
 for (const [name, type, body] of REQUESTS) {
@@ -203,4 +208,16 @@ test('execution parameters are those of a container for batch transform', async 
   assert.deepEqual(Object.keys(json), ['MaxConcurrentTransforms', 'BatchStrategy', 'MaxPayloadInMB']);
   assert.deepEqual([json.BatchStrategy, json.MaxPayloadInMB], ['MULTI_RECORD', 6]);
   assert.ok(json.MaxConcurrentTransforms >= 2);
+});
+
+test('a number without a fraction is written as Python writes it', async () => {
+  // Nobody signed in from there, so that its vector is zero.
+  const { text } = await post(`${url}/invocations`, 'user_1,2a00::1', {
+    'content-type': 'text/csv',
+    accept: 'application/jsonlines; verbose=True',
+  });
+  const { dot_product, ip_embedding } = JSON.parse(text);
+  if (dot_product === 0) assert.match(text, /"dot_product":0\.0,/);
+  assert.doesNotMatch(text, /[[,:]-?\d+[\],}]/);
+  assert.equal(ip_embedding.length, model.weights.dimension);
 });

@@ -30,6 +30,10 @@ test('a body that never ends is given up after the time-out, with 408; others ar
   assert.equal((await post(`${url}/invocations`, 'user_1,9.1.2.3', CSV)).status, 200);
   await closed;
   assert.match(text(), /^HTTP\/1\.1 408 /);
+  const counted = /^ip_insights_requests_total\{route="\/invocations",status="408"\} 1$/m;
+  await until('it is counted', async () => counted.test((await get(`${url}/metrics`)).text));
+  const { text: metrics } = await get(`${url}/metrics`);
+  assert.match(metrics, /^ip_insights_requests_total\{route="\/invocations",status="408"\} 1$/m);
   await until('its bytes are let go', async () =>
     /^ip_insights_body_bytes 0$/m.test((await get(`${url}/metrics`)).text),
   );

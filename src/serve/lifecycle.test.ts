@@ -63,7 +63,7 @@ for (const how of ['SIGHUP', 'POST /v1/model/reload'] as const) {
         const { status, json } = await post(`${url}/v1/model/reload`, '');
         assert.equal(status, outcome === 'reloaded' ? 200 : 422);
         if (status === 422) {
-          assert.match(json.error, /^reload-\d+\.model: .* The model that was loaded before stays in use\.$/);
+          assert.match(json.error, /^reload-\d+\.model: .* What was loaded before stays in use\.$/);
         }
       }
     };
@@ -220,9 +220,10 @@ test('observed events are learned at once, in all threads, kept in the journal, 
   assert.match(stderr, /^added: 3 events/m);
 });
 
-test('more large requests than may be answered at once get 429, and ping is answered meanwhile', async () => {
+test('more large requests than may be answered at once get 429; ping and small ones are answered meanwhile', async () => {
   const { url, stop } = await startServer([modelPath, '--max-concurrent', '2', '--threads', '1']);
   const body = 'user_1,9.1.2.3\n'.repeat(400_000);
+  const one = () => post(`${url}/invocations`, 'user_1,9.1.2.3', CSV);
   const asked = Array.from({ length: 6 }, () => post(`${url}/invocations`, body, CSV));
   let slowest = 0;
   let isDone = false;
@@ -231,6 +232,7 @@ test('more large requests than may be answered at once get 429, and ping is answ
       const started = performance.now();
       assert.equal((await get(`${url}/ping`)).status, 200);
       slowest = Math.max(slowest, performance.now() - started);
+      assert.equal((await one()).status, 200);
     }
   })();
   const statuses = (await Promise.all(asked)).map(({ status, headers }) => {
@@ -295,6 +297,46 @@ test('a port that is taken is told of', async () => {
     new RegExp(`--port: ${port} is taken on 127\\.0\\.0\\.1`),
   );
   assert.equal(await stop(), 0);
+});
+
+test('with models by name alone a reload reads the tokens', async () => {
+  const tokens = path('tokens-of-models');
+  writeFileSync(tokens, 'old-token\n');
+  const { url, stop } = await startServer(['--models', folder, '--token-file', tokens]);
+  const reload = (token: string) => post(`${url}/v1/model/reload`, '', { authorization: `Bearer ${token}` });
+  writeFileSync(tokens, 'new-token\n');
+  const { status, json } = await reload('old-token');
+  assert.deepEqual([status, json], [200, {}]);
+  assert.equal((await reload('old-token')).status, 401);
+  assert.equal((await reload('new-token')).status, 200);
+  assert.equal(await stop(), 0);
+});
+
+test('without a journal observed events outlive a reload; those not later than the last of the file are known already', async () => {
+  const { url, stop } = await startServer();
+  const one = { entity: 'user_1', address: '99.1.2.3' };
+  const anomaly = async () => (await post(`${url}/v1/score`, JSON.stringify(one))).json.anomaly as number;
+  const observe = async (time?: number) =>
+    (await post(`${url}/v1/observe`, JSON.stringify({ ...one, time }))).json;
+  const before = await anomaly();
+  assert.deepEqual(await observe(START), { observed: 0, not_later: 1 });
+  assert.equal(await anomaly(), before);
+  assert.deepEqual(await observe(), { observed: 1 });
+  const after = await anomaly();
+  assert.ok(after < before);
+  assert.equal((await post(`${url}/v1/model/reload`, '')).status, 200);
+  assert.equal(await anomaly(), after);
+  assert.equal(await stop(), 0);
+});
+
+test('empty variables set nothing, and "false" means no', async () => {
+  const { url, log, stop } = await startServer([modelPath], {
+    IP_INSIGHTS_LOG_REQUESTS: 'false',
+    IP_INSIGHTS_TOKEN_FILE: '',
+  });
+  assert.equal((await get(`${url}/v1/model`)).status, 200);
+  assert.equal(await stop(), 0);
+  assert.ok(!log.some(({ msg }) => msg === 'request'));
 });
 
 test('options come from the environment too', async () => {
