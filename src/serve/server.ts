@@ -129,8 +129,9 @@ function answerError(raised: FastifyError, request: FastifyRequest, reply: Fasti
     request.log.error({ route: routeOf(request), err: error }, 'unexpected failure, please report it');
   const message = isOurs ? 'unexpected failure; the log of the server has more.' : error.message;
   if (status === 429 || status === 503) reply.header('retry-after', RETRY_SECONDS);
-  // Fastify would close the connection, and who is still sending would see that rather than the answer. What comes is read past.
-  reply.removeHeader('connection');
+  // Fastify would close the connection, and who is still sending would see that rather than the answer. A body whose end is known
+  // is read past; one without may never end.
+  if (request.headers['content-length'] !== undefined) reply.removeHeader('connection');
   if (routeOf(request) === '/endpoints/:name/invocations') return answerAsRuntime(status, message, reply);
   return reply.code(status).type('application/json; charset=utf-8').send({ error: message });
 }
