@@ -101,8 +101,9 @@ function runTests(node) {
   const tap = join(folder, 'results.tap');
   const options = [
     `--test-timeout=${TIMEOUT_MILLISECONDS}`,
-    // Node leaves one core for itself, but most tests wait for processes that they have started.
-    `--test-concurrency=${availableParallelism()}`,
+    // Node leaves one core for itself, but most tests wait for processes that they have started: one file
+    // more than there are cores keeps the cores busy.
+    `--test-concurrency=${availableParallelism() + 1}`,
     `--test-reporter=${onTerminal ? 'spec' : 'tap'}`,
     '--test-reporter-destination=stdout',
     '--test-reporter=tap',

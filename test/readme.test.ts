@@ -15,7 +15,8 @@
  * The walk through AWS's tutorial runs with fewer accounts; USERS=10000 in the environment runs it as it is written.
  */
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   mkdirSync,
@@ -26,9 +27,9 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { type Block, blocksOf, DOCUMENTS, ROOT, readDocument } from './markdown.ts';
 
 const RUN = ['sh', 'ts', 'python'];
@@ -58,23 +59,28 @@ interface Outcome {
   stderr: string;
 }
 
-function run(folder: string, command: string, args: string[]): Outcome {
+async function run(folder: string, command: string, args: string[]): Promise<Outcome> {
   const path = [join(folder, 'node_modules/.bin'), join(process.execPath, '..'), process.env.PATH].join(
     delimiter,
   );
-  const { status, stdout, stderr, error } = spawnSync(command, args, {
+  const child = spawn(command, args, {
     cwd: folder,
-    encoding: 'utf8',
     env: { ...process.env, PATH: path, NO_COLOR: '1', NODE_OPTIONS: '', USERS },
-    maxBuffer: 1 << 28,
+    stdio: ['ignore', 'pipe', 'pipe'],
     timeout: 300_000,
   });
-  if (error) throw error;
-  return { status, stdout, stderr };
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      said[name] += text;
+    });
+  }
+  const [status] = await once(child, 'close');
+  return { status, ...said };
 }
 
 /** Compiles all TypeScript blocks at once; a block at line 12 becomes line12.js. */
-function compile(folder: string, blocks: Block[]): void {
+async function compile(folder: string, blocks: Block[]): Promise<void> {
   for (const { code, line } of blocks) writeFileSync(join(folder, `line${line}.ts`), `${code}export {};\n`);
   const options = [
     '--module',
@@ -87,7 +93,7 @@ function compile(folder: string, blocks: Block[]): void {
     '--skipLibCheck',
   ];
   const files = blocks.map(({ line }) => `line${line}.ts`);
-  const { status, stdout } = run(folder, process.execPath, [
+  const { status, stdout } = await run(folder, process.execPath, [
     join(ROOT, 'node_modules/typescript/bin/tsc'),
     ...options,
     ...files,
@@ -95,7 +101,7 @@ function compile(folder: string, blocks: Block[]): void {
   assert.equal(status, 0, stdout);
 }
 
-function runLanguage(folder: string, { language, marks, code, line }: Block): Outcome {
+function runLanguage(folder: string, { language, marks, code, line }: Block): Promise<Outcome> {
   if (language === 'ts') return run(folder, process.execPath, [`line${line}.js`]);
   if (language === 'sh') return run(folder, 'bash', ['-euo', 'pipefail', '-c', code]);
   const file = marks.find((mark) => mark.endsWith('.py')) ?? `line${line}.py`;
@@ -103,9 +109,9 @@ function runLanguage(folder: string, { language, marks, code, line }: Block): Ou
   return run(folder, '/usr/bin/python3', [file]);
 }
 
-function runBlock(folder: string, block: Block): Outcome {
+async function runBlock(folder: string, block: Block): Promise<Outcome> {
   const { marks, code, line } = block;
-  const outcome = runLanguage(folder, block);
+  const outcome = await runLanguage(folder, block);
   const expected = Number(marks.find((mark) => mark.startsWith('exit='))?.slice(5) ?? 0);
   assert.equal(outcome.status, expected, `line ${line}:\n${code}\n${outcome.stdout}${outcome.stderr}`);
   return outcome;
@@ -142,36 +148,50 @@ function stopServers(folder: string): void {
   }
 }
 
-for (const document of DOCUMENTS) {
-  const text = readDocument(document);
-  const blocks = blocksOf(text);
-
-  test(`${document}: every code block says what it is`, () => {
-    for (const { language, line } of blocks) {
-      assert.ok([...RUN, 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
-    }
-    const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl|python3) /m.exec(text);
-    assert.ok(command === null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
+test('no two documents have a server on the same port, as they run at the same time', () => {
+  const ports = DOCUMENTS.flatMap((document) => {
+    const run = blocksOf(readDocument(document)).filter(({ language }) => RUN.includes(language));
+    return [
+      ...new Set(run.flatMap(({ code }) => code.match(/(?<=(--port |PORT=|127\.0\.0\.1:))\d+/g) ?? [])),
+    ];
   });
+  assert.ok(ports.length > 5, `found only ${ports}`);
+  assert.deepEqual(ports, [...new Set(ports)]);
+});
 
-  if (blocks.some(({ language }) => RUN.includes(language))) {
-    test(`${document}: every code block runs`, () => {
-      const folder = userFolder();
-      try {
-        const typescript = blocks.filter(({ language }) => language === 'ts');
-        if (typescript.length > 0) compile(folder, typescript);
-        let before: Outcome | undefined;
-        for (const block of blocks) {
-          if (block.language === 'output') checkOutput(block, before);
-          else if (block.marks.includes('setup')) checkScripts(block);
-          else if (RUN.includes(block.language)) before = runBlock(folder, block);
-        }
-      } catch (error) {
-        stopServers(folder);
-        throw error;
-      } finally {
-        rmSync(folder, { recursive: true });
+// Some at a time: this file ends last, and one document after the other would leave cores idle.
+describe('documents', { concurrency: availableParallelism() + 1 }, () => {
+  for (const document of DOCUMENTS) {
+    const text = readDocument(document);
+    const blocks = blocksOf(text);
+
+    test(`${document}: every code block says what it is`, () => {
+      for (const { language, line } of blocks) {
+        assert.ok([...RUN, 'output', ...SHOWN].includes(language), `line ${line}: got "${language}"`);
       }
+      const command = /^( {4}|\t)(\$ )?(ip-insights|npm|npx|node|curl|python3) /m.exec(text);
+      assert.ok(command === null, `"${command?.[0]}…" is indented: put it between fences, then it is run`);
     });
+
+    if (blocks.some(({ language }) => RUN.includes(language))) {
+      test(`${document}: every code block runs`, async () => {
+        const folder = userFolder();
+        try {
+          const typescript = blocks.filter(({ language }) => language === 'ts');
+          if (typescript.length > 0) await compile(folder, typescript);
+          let before: Outcome | undefined;
+          for (const block of blocks) {
+            if (block.language === 'output') checkOutput(block, before);
+            else if (block.marks.includes('setup')) checkScripts(block);
+            else if (RUN.includes(block.language)) before = await runBlock(folder, block);
+          }
+        } catch (error) {
+          stopServers(folder);
+          throw error;
+        } finally {
+          rmSync(folder, { recursive: true });
+        }
+      });
+    }
   }
-}
+});

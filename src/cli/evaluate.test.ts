@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { truthLines } from '../events/simulate/truth.ts';
 import { TutorialWorld } from '../events/simulate/tutorial.ts';
 import { saveModel } from '../index.ts';
 import { trainModel } from '../model/trainModel.ts';
+import { inPairs } from './inPairs.ts';
 import { readRangeList } from './rangeLists.ts';
 
 const main = fileURLToPath(new URL('./main.js', import.meta.url));
@@ -20,13 +22,18 @@ after(() => rmSync(folder, { recursive: true }));
 const write = (name: string, content: string | Uint8Array) => writeFileSync(join(folder, name), content);
 const read = (name: string) => readFileSync(join(folder, name), 'utf8');
 
-function evaluate(flags: string[], input?: string | Uint8Array) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'evaluate', ...flags], {
-    cwd: folder,
-    maxBuffer: 1 << 28,
-    ...(input === undefined ? {} : { input }),
-  });
-  return { status, stdout: stdout.toString(), stderr: stderr.toString() };
+async function evaluate(flags: string[], input: string | Uint8Array = '') {
+  const child = spawn(process.execPath, [main, 'evaluate', ...flags], { cwd: folder });
+  // What has failed before it has read all closes the pipe.
+  child.stdin.on('error', () => {}).end(input);
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name].setEncoding('utf8').on('data', (text) => {
+      said[name] += text;
+    });
+  }
+  const [status] = await once(child, 'close');
+  return { status, ...said };
 }
 
 // 64 × 256 ranges of 256 addresses, an account's logins of ten days, the first seven to train on.
@@ -79,8 +86,11 @@ const WHOLE = [...TRAINED, '--test', 'test.csv', '--ranges', 'ranges.csv', '--tr
 const whole = (attackers: { attacker: string; honest_kind: string | null }[]) =>
   attackers.filter(({ honest_kind }) => honest_kind === null).map(({ attacker }) => attacker);
 
-test('report and figures are written, a table and one plain sentence stand on standard error', () => {
-  const run = evaluate([...WHOLE, '--json', 'metrics.json', '--report', 'report.html', '--max-fpr', '0.02']);
+test('report and figures are written, a table and one plain sentence stand on standard error', async () => {
+  const [run, again] = await Promise.all([
+    evaluate([...WHOLE, '--json', 'metrics.json', '--report', 'report.html', '--max-fpr', '0.02']),
+    evaluate([...WHOLE, '--json', 'again.json', '--max-fpr', '0.02']),
+  ]);
   assert.equal(run.status, 0, run.stderr);
   assert.equal(run.stdout, '');
   const metrics = JSON.parse(read('metrics.json'));
@@ -128,25 +138,26 @@ test('report and figures are written, a table and one plain sentence stand on st
   );
   assert.ok(read('report.html').includes('Evaluation of login.model'));
 
-  const again = evaluate([...WHOLE, '--json', 'again.json', '--max-fpr', '0.02']);
   assert.equal(again.status, 0);
   assert.equal(read('again.json'), read('metrics.json'));
 });
 
-test('without files the figures go to standard output; gzip and standard input are read', () => {
-  const fromFile = evaluate(WHOLE);
-  const piped = evaluate(
-    [...TRAINED, '--test', '-', '--ranges', 'ranges.csv', '--truth', 'truth.jsonl'],
-    gzipSync(read('test.csv')),
-  );
+test('without files the figures go to standard output; gzip and standard input are read', async () => {
+  const [fromFile, piped] = await Promise.all([
+    evaluate(WHOLE),
+    evaluate(
+      [...TRAINED, '--test', '-', '--ranges', 'ranges.csv', '--truth', 'truth.jsonl'],
+      gzipSync(read('test.csv')),
+    ),
+  ]);
   assert.equal(piped.status, 0, piped.stderr);
   const metrics = JSON.parse(piped.stdout);
   assert.equal(metrics.inputs.test, 'standard input');
   assert.deepEqual(metrics.attackers, JSON.parse(fromFile.stdout).attackers);
 });
 
-test('labelled events are judged by kind; alerts a day choose the threshold', () => {
-  const run = evaluate([...WHOLE, '--labelled', 'labelled.csv', '--max-alerts-per-day', '20']);
+test('labelled events are judged by kind; alerts a day choose the threshold', async () => {
+  const run = await evaluate([...WHOLE, '--labelled', 'labelled.csv', '--max-alerts-per-day', '20']);
   assert.equal(run.status, 0, run.stderr);
   const metrics = JSON.parse(run.stdout);
   assert.deepEqual(whole(metrics.attackers), [
@@ -165,7 +176,7 @@ test('labelled events are judged by kind; alerts a day choose the threshold', ()
   assert.match(run.stderr, /│ labelled: farther +│/);
 });
 
-test('calls that cannot be understood end with 2 and a sentence, and write nothing', () => {
+test('calls that cannot be understood end with 2 and a sentence, and write nothing', async () => {
   const before = readdirSync(folder);
   const table: [string[], string][] = [
     [TRAINED, 'evaluate: expected --test FILE or --labelled FILE, got neither.'],
@@ -189,15 +200,15 @@ test('calls that cannot be understood end with 2 and a sentence, and write nothi
       '--test: expected standard input (-) for one file only, got it for --train and --test.',
     ],
   ];
-  for (const [flags, message] of table) {
-    const { status, stderr } = evaluate(flags);
+  await inPairs(table, async ([flags, message]) => {
+    const { status, stderr } = await evaluate(flags);
     assert.deepEqual([status, stderr], [2, `ip-insights: ${message}\n`]);
-  }
-  assert.equal(evaluate(['login.model', '--test', 'test.csv']).status, 2);
+  });
+  assert.equal((await evaluate(['login.model', '--test', 'test.csv'])).status, 2);
   assert.deepEqual(readdirSync(folder), before);
 });
 
-test('input that cannot be judged ends with 1 and a sentence, and leaves nothing behind', () => {
+test('input that cannot be judged ends with 1 and a sentence, and leaves nothing behind', async () => {
   write('strangers.csv', 'nobody,1.2.3.4\nnobody,1.2.3.5\n');
   write('bad.csv', 'user_1,1.2.3\n');
   write('empty.csv', '');
@@ -272,12 +283,12 @@ test('input that cannot be judged ends with 1 and a sentence, and leaves nothing
     ],
   ];
   const before = readdirSync(folder);
-  for (const [flags, message] of table) {
+  await inPairs(table, async ([flags, message]) => {
     const outputs = flags.includes('--json') || flags.includes('--report') ? [] : ['--json', 'never.json'];
-    const { status, stderr, stdout } = evaluate([...flags, ...outputs]);
+    const { status, stderr, stdout } = await evaluate([...flags, ...outputs]);
     assert.equal(stderr.split('\n').at(-2), `ip-insights: ${message}`);
     assert.deepEqual([status, stdout], [1, '']);
-  }
+  });
   assert.deepEqual(readdirSync(folder), before);
 });
 
@@ -285,9 +296,9 @@ function otherSha(): string {
   return readRangeList(join(folder, 'other.csv'), 'ipv4', '--ranges').identity.sha256.slice(0, 12);
 }
 
-test('bad lines are skipped and counted where that is asked for', () => {
+test('bad lines are skipped and counted where that is asked for', async () => {
   write('mixed.csv', `user,ip\n${testLines.join('\n')}\nuser_1,1.2.3\n,1.2.3.4\n`);
-  const run = evaluate([
+  const run = await evaluate([
     ...TRAINED,
     '--test',
     'mixed.csv',

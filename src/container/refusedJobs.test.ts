@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
+import { inPairs } from '../cli/inPairs.ts';
 import { sampleLogins } from '../cli/sampleLogins.ts';
 import {
   CSV_CHANNEL,
@@ -138,13 +139,6 @@ const TABLE: [job: Partial<SampleJob>, sentence: string][] = [
     'input/data/train/a.csv.gz: the gzip data ends in the middle (truncated file). Copy or download it again.',
   ],
 ];
-
-/** Two at a time, as there may be few processors. */
-async function inPairs<T>(items: T[], run: (item: T, i: number) => Promise<void>): Promise<void> {
-  for (let i = 0; i < items.length; i += 2) {
-    await Promise.all(items.slice(i, i + 2).map((item, k) => run(item, i + k)));
-  }
-}
 
 test('what a job cannot be done with ends with 1 and its sentence, before any training', async () => {
   await inPairs(TABLE, async ([job, sentence], i) => {

@@ -11,7 +11,7 @@ const root = mkdtempSync(join(tmpdir(), 'ip-insights-stopped-'));
 after(() => rmSync(root, { recursive: true }));
 
 const EPOCHS = 12;
-const DATA = { 'train/a.csv': sampleLogins(20_000, 1), 'validation/later.csv': sampleLogins(500, 4) };
+const DATA = { 'train/a.csv': sampleLogins(10_000, 1), 'validation/later.csv': sampleLogins(500, 4) };
 const hyperparameters = { ...QUICK, epochs: String(EPOCHS), random_negative_sampling_rate: '5' };
 
 /** A new folder that stands for /opt/ml. */
