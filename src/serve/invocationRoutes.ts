@@ -30,6 +30,7 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
       invocationSchema(
         "Score events, by the path that SageMaker's clients use; any endpoint name is taken",
         named,
+        true,
       ),
     ),
     (request, reply) => {

@@ -42,6 +42,15 @@ test('every route is in the document, and every path of the document is a route'
   ]);
 });
 
+test("the errors of the path of SageMaker's clients are theirs", async () => {
+  const { responses } = json.paths['/endpoints/{name}/invocations'].post;
+  assert.deepEqual(Object.keys(responses), ['200', '400', '403', '424', '503']);
+  const refused = await post(`${url}/endpoints/any/invocations`, 'x', { 'content-type': 'text/csv' });
+  assert.equal(refused.status, 424);
+  const { properties } = responses[424].content['application/json'].schema;
+  for (const name of Object.keys(refused.json)) assert.ok(name in properties, name);
+});
+
 test('the examples of the document are requests that are answered', async () => {
   const { content } = json.paths['/invocations'].post.requestBody;
   for (const [type, { example: value }] of Object.entries<{ example: unknown }>(content)) {

@@ -87,6 +87,28 @@ export function schema(
   };
 }
 
+/** What SageMaker's runtime answers of a refused request, as `answerAsRuntime` has it. */
+const runtimeErrorShape = z.object({
+  Code: z.string(),
+  Message: z.string(),
+  OriginalMessage: z.string().optional(),
+  OriginalStatusCode: z.number().optional(),
+  LogStreamArn: z.string().optional(),
+});
+const RUNTIME_ERRORS: Record<number, string> = {
+  400: 'ValidationError: the body is too large; ThrottlingException: too many requests at once',
+  403: 'AccessDeniedException: no token, or a wrong one',
+  424: 'ModelError: the request is refused, and the error names the place',
+  503: 'ServiceUnavailable: no answer in time',
+};
+const runtimeErrors = (): Json =>
+  Object.fromEntries(
+    Object.entries(RUNTIME_ERRORS).map(([status, description]) => [
+      status,
+      { description, content: { 'application/json': { schema: jsonSchema(runtimeErrorShape) } } },
+    ]),
+  );
+
 /** The errors that any route with a body may answer. */
 export const bodyErrors = (statuses: number[]): Answers =>
   Object.fromEntries(statuses.map((status) => [status, ERRORS[status]]));
@@ -111,8 +133,8 @@ const prediction = figuresShape
   .required({ dot_product: true })
   .extend({ entity_embedding: z.array(z.number()).optional(), ip_embedding: z.array(z.number()).optional() });
 
-/** Routes that take AWS's inference formats. */
-export function invocationSchema(summary: string, params?: Json): Json {
+/** Routes that take AWS's inference formats. @param asRuntime with errors as SageMaker's clients know them */
+export function invocationSchema(summary: string, params?: Json, asRuntime = false): Json {
   const described = schema(
     'SageMaker',
     summary,
@@ -139,7 +161,7 @@ export function invocationSchema(summary: string, params?: Json): Json {
       },
     },
     response: {
-      ...(described.response as Json),
+      ...(asRuntime ? runtimeErrors() : (described.response as Json)),
       200: {
         description: 'predictions, in the order of the records',
         content: {
