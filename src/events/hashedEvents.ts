@@ -36,8 +36,9 @@ export class HashedEvents {
     for (let word = 0; word < 4; word++) this.addresses[at * 4 + word] = words[word];
   }
 
-  /** Events [from, to), as a view. */
+  /** Events [from, to), as a view; all of them are these. */
   slice(from: number, to: number): HashedEvents {
+    if (from === 0 && to === this.count) return this;
     const part = new HashedEvents();
     part.count = to - from;
     part.hashes = this.hashes.subarray(from * 2, to * 2);

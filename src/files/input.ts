@@ -143,6 +143,7 @@ export function readInto(
   return at;
 }
 
+/** Read in one go; Node takes less than 2 GiB. */
 const READ_PIECE_BYTES = 1 << 25;
 
 /**

@@ -12,11 +12,9 @@ export interface Tally {
   unknown: number;
   /** records of entities that the model has not seen */
   strangers: number;
-  /** records that were none */
-  bad: number;
 }
 
-export const emptyTally = (): Tally => ({ ok: 0, suspicious: 0, unknown: 0, strangers: 0, bad: 0 });
+export const emptyTally = (): Tally => ({ ok: 0, suspicious: 0, unknown: 0, strangers: 0 });
 
 export interface AnswerOptions {
   format: RequestFormat;
@@ -63,7 +61,7 @@ export class Answer {
     this.#options = options;
     readRequest(bytes, options.format, this, options.excerpt);
     const events = this.#events;
-    this.records = events.count + this.#tally.bad;
+    this.records = events.count + this.badRecords;
     const { detail } = options.form;
     this.#dots = detail === 'full' ? new Float32Array(0) : model.neural.dotProductsOf(events);
     const { dimension } = model.weights;
@@ -79,7 +77,7 @@ export class Answer {
   bad(message: string): void {
     if (this.#options.onBadRecord === 'error') throw new RequestError(400, message);
     this.#bad ??= new Map();
-    this.#bad.set(this.#events.count + this.#tally.bad++, message);
+    this.#bad.set(this.#events.count + this.#bad.size, message);
   }
 
   #count({ isKnown, verdict }: Assessment): void {
@@ -89,7 +87,7 @@ export class Answer {
 
   /** Of the records, how many were none. */
   get badRecords(): number {
-    return this.#tally.bad;
+    return this.#bad?.size ?? 0;
   }
 
   /**
@@ -97,20 +95,22 @@ export class Answer {
    * found now, which takes longer than the dot products, and nobody who asked waits for it.
    */
   tally(): Tally {
-    while (!this.countSome());
-    return this.#tally;
+    for (;;) {
+      const tally = this.countSome();
+      if (tally) return tally;
+    }
   }
 
-  /** Counts the verdicts of some records, which takes some 20 ms at most. @returns whether all are counted */
-  countSome(): boolean {
+  /** Counts the verdicts of some records, which takes some 20 ms at most. @returns undefined while there are more */
+  countSome(): Tally | undefined {
+    if (this.#options.form.detail === 'full') return this.#tally;
     const events = this.#events;
-    if (this.#options.form.detail === 'full') return true;
     const to = Math.min(events.count, this.#counted + COUNTED_AT_ONCE);
     this.#model.assessAll(events.slice(this.#counted, to), this.#options.threshold, (_, assessment) =>
       this.#count(assessment),
     );
     this.#counted = to;
-    return to === events.count;
+    return to === events.count ? this.#tally : undefined;
   }
 
   /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */

@@ -119,10 +119,10 @@ function countSome(): void {
     setTimeout(countSome, IDLE_CHECK_MILLISECONDS);
     return;
   }
-  const [answer] = uncounted;
-  if (answer.countSome()) {
+  const tally = uncounted[0].countSome();
+  if (tally) {
     uncounted.shift();
-    report({ kind: 'counted', tally: answer.tally() });
+    report({ kind: 'counted', tally });
   }
   if (uncounted.length > 0) setImmediate(countSome);
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
 import type { WatchedResponse } from './httpServer.ts';
-import { invokeSmall, isSmall, optionsOf, TARGET_MODEL } from './invoke.ts';
+import { invokeSmall, isSmall, optionsOf, targetModel } from './invoke.ts';
 import type { Serving } from './serving.ts';
 
 const ROUTE = '/invocations';
@@ -21,8 +21,8 @@ export function answerDirectly(
   const { headers } = request;
   if (request.url !== ROUTE || request.method !== 'POST' || headers['content-encoding']) return false;
   const length = Number(headers['content-length']);
-  if (!isSmall(length, headers) || (serving.shelf && headers[TARGET_MODEL] !== undefined)) return false;
-  if (!serving.hasMain || !serving.admits(headers.authorization)) return false;
+  if (!isSmall(length, headers) || targetModel(serving, headers) !== undefined) return false;
+  if (!serving.admits(headers.authorization)) return false;
   response.route = ROUTE;
   serving.bodies.read(request, length, (error, body) => {
     if (!error && body && hasAnswered(serving, request, response, body)) return;

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { invoke, TARGET_MODEL } from './invoke.ts';
+import { invoke, targetModel } from './invoke.ts';
 import { described, invocationSchema, named, schema } from './schemas.ts';
 import type { Serving } from './serving.ts';
 
@@ -7,9 +7,9 @@ import type { Serving } from './serving.ts';
 export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
   /** With the model that the request names, or the server's own. */
   const answer = (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
-    const name = request.headers[TARGET_MODEL];
-    if (typeof name !== 'string' || !serving.shelf) return invoke(serving, serving.main, request, reply);
-    return serving.shelf.get(name).then((served) => invoke(serving, served, request, reply));
+    const name = targetModel(serving, request.headers);
+    if (name === undefined) return invoke(serving, serving.main, request, reply);
+    return serving.shelf!.get(name).then((served) => invoke(serving, served, request, reply));
   };
 
   app.get(

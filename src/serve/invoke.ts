@@ -15,7 +15,13 @@ const LARGE_BYTES: Record<AnswerForm['detail'], number> = { dot_product: 32_768,
 
 const CUSTOM_ATTRIBUTES = 'x-amzn-sagemaker-custom-attributes';
 /** SageMaker clients name one of several models by it. */
-export const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
+const TARGET_MODEL = 'x-amzn-sagemaker-target-model';
+
+/** Which of several models a request names; undefined: the server's own. */
+export function targetModel({ shelf }: Serving, headers: IncomingHttpHeaders): string | undefined {
+  const name = headers[TARGET_MODEL];
+  return shelf && typeof name === 'string' ? name : undefined;
+}
 
 /** Whether a request is answered at once, rather than by the crew. */
 export const isSmall = (bytes: number, { accept }: IncomingHttpHeaders): boolean =>

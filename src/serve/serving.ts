@@ -49,7 +49,7 @@ export class Serving {
   #main: ServedModel | undefined;
   #journal: Journal | undefined;
   #reloading: Promise<ServedModel | undefined> | undefined;
-  /** told while a model is being loaded, which does not know them */
+  /** told while the journal is read for a new model, which does not know them */
   #meanwhile: Observation[] | undefined;
 
   /** @throws InputError where the tokens or the journal cannot be read */
@@ -88,10 +88,6 @@ export class Serving {
     throw new RequestError(404, 'this server has models by name only: POST /models/NAME/invoke.');
   }
 
-  get hasMain(): boolean {
-    return this.#main !== undefined;
-  }
-
   get keepsJournal(): boolean {
     return this.#journal !== undefined;
   }
@@ -126,7 +122,6 @@ export class Serving {
     try {
       if (tokenFile !== undefined) this.#tokens = Tokens.read(tokenFile);
       if (!old || path === undefined) return undefined;
-      this.#meanwhile = [];
       const loaded = await loadMeanwhile(path, this.crew);
       if (this.#journal) {
         // What the journal has by now is replayed; what comes while it is read is learned after it.
