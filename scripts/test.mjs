@@ -34,6 +34,10 @@ const nodes = [process.execPath, ...others.map(nodeBinary)];
 const results = nodes.map(runTests);
 
 const last = results.map(({ version, tests, pass }) => `${version}: ${pass} of ${tests}`).join(', ');
+// Once more at the end, where a long log is looked at first, and is least likely to be cut off.
+for (const { version, failures } of results) {
+  for (const failure of failures) console.log(`\n# failed on Node ${version}\n${failure}`);
+}
 const seconds = Math.round((Date.now() - started) / 1000);
 const bad = results.filter(({ ok }) => !ok);
 const only = flags.includes('--this-node-only') ? ' (this Node only)' : '';
@@ -115,5 +119,16 @@ function runTests(node) {
   const count = (name) => Number(new RegExp(`^# ${name} (\\d+)$`, 'm').exec(text)?.[1] ?? Number.NaN);
   const [all, pass] = [count('tests'), count('pass')];
   // A test that is skipped, cancelled or left for later has not passed.
-  return { version, tests: all, pass, ok: status === 0 && all > 0 && pass === all };
+  return {
+    version,
+    tests: all,
+    pass,
+    ok: status === 0 && all > 0 && pass === all,
+    failures: failuresIn(text),
+  };
+}
+
+/** Each line of a TAP stream that says `not ok`, with the block of details below it. */
+function failuresIn(tapText) {
+  return tapText.match(/^ *not ok .*(\n *---\n(?:.*\n)*? *\.\.\.$)?/gm) ?? [];
 }

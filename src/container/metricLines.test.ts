@@ -78,9 +78,9 @@ test('an accuracy of one is written as Python does', () => {
 
 test('throughput counts observed and drawn pairs, of this run and outside of pauses', () => {
   const throughput = (from: number, pausedMilliseconds: number) => {
-    const started = performance.now();
     const lines = linesOf((to) => {
       to.run({ epoch: 0, batch: from });
+      const started = performance.now();
       while (performance.now() - started < 60 + pausedMilliseconds);
       to.exclude(pausedMilliseconds);
       to.epoch({ epoch: 1, accuracy: 1, crossEntropyNats: 0, discriminatorAuc: null });
