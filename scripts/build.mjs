@@ -14,7 +14,9 @@ const PROJECTS = [
 const OUTPUT = /(\.js|\.js\.map|\.d\.ts)$/;
 
 for (const { config, sources, compiled, info } of PROJECTS) {
-  const outputs = filesIn(compiled).filter((file) => compiled !== 'dist' || !/^(test|examples)\//.test(file));
+  const outputs = filesIn(compiled).filter(
+    (file) => compiled !== 'dist' || !/^(test|examples|console)\//.test(file),
+  );
   for (const file of outputs) {
     if (!OUTPUT.test(file) || existsSync(join(root, sources, file.replace(OUTPUT, '.ts')))) continue;
     rmSync(join(root, compiled, file));
@@ -37,6 +39,7 @@ for (const { config, sources, compiled, info } of PROJECTS) {
 }
 
 buildKernels();
+buildConsole();
 
 /** A folder that imports what src/ was compiled to, as a user does. */
 function project(folder) {
@@ -69,6 +72,29 @@ function buildKernels() {
   );
   if (status !== 0) {
     console.error('build: the WebAssembly kernels do not compile; the lines above say where.');
+    process.exit(1);
+  }
+}
+
+/** Checks and bundles the pages of console/ where they, or what they share with src/, are newer than the bundle. */
+function buildConsole() {
+  const made = join(root, 'dist/console/index.html');
+  const sources = [
+    ...['console', 'src/drawing', 'src/serve/console'].flatMap((folder) =>
+      filesIn(folder).map((file) => join(root, folder, file)),
+    ),
+    ...['package-lock.json', 'scripts/build.mjs'].map((file) => join(root, file)),
+  ].filter((file) => existsSync(file));
+  const newest = Math.max(...sources.map((file) => statSync(file).mtimeMs));
+  if (existsSync(made) && statSync(made).mtimeMs > newest) return;
+  for (const args of [
+    ['node_modules/typescript/bin/tsc', '-p', 'console/tsconfig.json'],
+    ['node_modules/vite/bin/vite.js', 'build', 'console'],
+  ]) {
+    const { status } = spawnSync(process.execPath, args, { cwd: root, stdio: ['ignore', 2, 2] });
+    if (status === 0) continue;
+    rmSync(made, { force: true });
+    console.error('build: the pages of the console do not compile; the lines above say where.');
     process.exit(1);
   }
 }

@@ -14,12 +14,14 @@ const SOURCES = join(ROOT, 'src');
 const FLOW: string[][] = [
   ['errors', 'version'],
   ['addresses', 'random', 'files', 'ranking'],
+  // Pictures of plain figures; the console's pages draw with it too, in a browser.
+  ['drawing'],
   ['logs', 'events'],
   ['history'],
   ['kernels'],
   ['neural'],
   ['model'],
-  ['inference'],
+  ['inference', 'scores'],
   ['serve', 'transform'],
   ['evaluate'],
   ['decide'],

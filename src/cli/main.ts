@@ -25,6 +25,7 @@ const COMMANDS: Record<string, () => Promise<() => Command>> = {
   transform: async () => (await import('./transform.ts')).transformCommand,
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand,
   serve: async () => (await import('./serve.ts')).serveCommand,
+  console: async () => (await import('./console.ts')).consoleCommand,
   demo: async () => (await import('./demo.ts')).demoCommand,
 };
 // The one that is asked for is enough, and a server starts twice as fast; help and mistakes need all.

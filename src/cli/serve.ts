@@ -1,10 +1,11 @@
 import { Command, Option } from 'commander';
 import { quoted, UsageError } from '../errors.ts';
 import { defaultCrewSize } from '../inference/crew.ts';
+import { type ConsoleFlags, deskOptions, withConsoleOptions } from './consoleOptions.ts';
 import { integerOption, numberOption } from './options.ts';
 import { tellOfPlainKernels } from './progress.ts';
 
-interface ServeFlags {
+interface ServeFlags extends ConsoleFlags {
   port: string;
   host: string;
   tokenFile?: string;
@@ -18,6 +19,7 @@ interface ServeFlags {
   threads?: string;
   logLevel: string;
   logRequests?: boolean;
+  console?: boolean;
 }
 
 const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -35,7 +37,7 @@ function setting(flags: string, meaning: string, byDefault?: string): Option {
 
 /** `ip-insights serve`: a model → an HTTP service. */
 export function serveCommand(): Command {
-  return new Command('serve')
+  const command = new Command('serve')
     .description("Answer over HTTP: Amazon SageMaker's formats, and scores with reasons.")
     .argument('[model]', 'a model that `train` wrote; may be left out with --models')
     .addOption(setting('--port <n>', 'port; 0 for any that is free', '8080'))
@@ -72,49 +74,55 @@ export function serveCommand(): Command {
     )
     .addOption(setting('--log-level <level>', LOG_LEVELS.join(', '), 'info'))
     .addOption(setting('--log-requests', 'a line for each request, without its content'))
-    .action(async (model: string | undefined, flags: ServeFlags) => {
-      if (model === undefined && flags.models === undefined) {
-        throw new UsageError('serve: expected a model, or --models with a folder of them, got neither.');
-      }
-      if (!LOG_LEVELS.includes(flags.logLevel)) {
-        throw new UsageError(
-          `--log-level: expected ${LOG_LEVELS.join(', ')}, got ${quoted(flags.logLevel)}.`,
-        );
-      }
-      const megabytes = (option: string, text: string) =>
-        Math.round(1e6 * numberOption(option, text, (n) => n > 0 && n <= 1e6, 'megabytes above 0'));
-      const options = {
-        model,
-        host: flags.host,
-        port: integerOption('--port', flags.port, 0, 65_535),
-        tokenFile: flags.tokenFile,
-        journal: flags.journal,
-        threshold:
-          flags.threshold === undefined
-            ? undefined
-            : numberOption('--threshold', flags.threshold, () => true, 'a number'),
-        models:
-          flags.models === undefined
-            ? undefined
-            : { folder: flags.models, memoryBytes: megabytes('--models-memory', flags.modelsMemory) },
-        maxBodyBytes: megabytes('--max-body', flags.maxBody),
-        maxConcurrent: integerOption('--max-concurrent', flags.maxConcurrent, 1, 1_000_000),
-        timeoutSeconds: numberOption(
-          '--timeout',
-          flags.timeout,
-          (n) => n > 0 && n <= 86_400,
-          'seconds above 0',
-        ),
-        threads:
-          flags.threads === undefined ? defaultCrewSize() : integerOption('--threads', flags.threads, 1, 64),
-        logLevel: flags.logLevel,
-        logRequests: flags.logRequests ?? false,
-        log: process.stderr,
-        stopSeconds: 25,
-      };
-      tellOfPlainKernels();
-      // Imported here: the other commands need no server, and start sooner without.
-      const { runServer } = await import('../serve/runServer.ts');
-      await runServer(options);
-    });
+    .addOption(setting('--console', 'pages for analysts at /console/; the options below are for them'));
+  return withConsoleOptions(command).action(async (model: string | undefined, flags: ServeFlags) => {
+    if (model === undefined && flags.models === undefined) {
+      throw new UsageError('serve: expected a model, or --models with a folder of them, got neither.');
+    }
+    if (!LOG_LEVELS.includes(flags.logLevel)) {
+      throw new UsageError(`--log-level: expected ${LOG_LEVELS.join(', ')}, got ${quoted(flags.logLevel)}.`);
+    }
+    const isLoopback = /^(localhost|127\..*|::1)$/.test(flags.host);
+    if (flags.console && flags.tokenFile === undefined && !isLoopback) {
+      throw new UsageError(
+        `--console: shows accounts and their addresses, and changes the threshold. Add --token-file, or listen on 127.0.0.1 only (now ${flags.host}).`,
+      );
+    }
+    const megabytes = (option: string, text: string) =>
+      Math.round(1e6 * numberOption(option, text, (n) => n > 0 && n <= 1e6, 'megabytes above 0'));
+    const options = {
+      model,
+      host: flags.host,
+      port: integerOption('--port', flags.port, 0, 65_535),
+      tokenFile: flags.tokenFile,
+      journal: flags.journal,
+      threshold:
+        flags.threshold === undefined
+          ? undefined
+          : numberOption('--threshold', flags.threshold, () => true, 'a number'),
+      models:
+        flags.models === undefined
+          ? undefined
+          : { folder: flags.models, memoryBytes: megabytes('--models-memory', flags.modelsMemory) },
+      maxBodyBytes: megabytes('--max-body', flags.maxBody),
+      maxConcurrent: integerOption('--max-concurrent', flags.maxConcurrent, 1, 1_000_000),
+      timeoutSeconds: numberOption(
+        '--timeout',
+        flags.timeout,
+        (n) => n > 0 && n <= 86_400,
+        'seconds above 0',
+      ),
+      threads:
+        flags.threads === undefined ? defaultCrewSize() : integerOption('--threads', flags.threads, 1, 64),
+      desk: flags.console ? deskOptions(flags) : undefined,
+      logLevel: flags.logLevel,
+      logRequests: flags.logRequests ?? false,
+      log: process.stderr,
+      stopSeconds: 25,
+    };
+    tellOfPlainKernels();
+    // Imported here: the other commands need no server, and start sooner without.
+    const { runServer } = await import('../serve/runServer.ts');
+    await runServer(options);
+  });
 }

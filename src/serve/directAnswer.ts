@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener } from 'node:http';
+import { foreignPage } from './console/foreignPages.ts';
 import type { WatchedResponse } from './httpServer.ts';
 import { invokeSmall, isSmall, optionsOf, targetModel } from './invoke.ts';
 import type { Serving } from './serving.ts';
@@ -23,6 +24,7 @@ export function answerDirectly(
   const length = Number(headers['content-length']);
   if (!isSmall(length, headers) || targetModel(serving, headers) !== undefined) return false;
   if (!serving.admits(headers.authorization)) return false;
+  if (serving.desk && foreignPage(request, serving.needsToken) !== undefined) return false;
   response.route = ROUTE;
   serving.bodies.read(request, length, (error, body) => {
     if (!error && body && hasAnswered(serving, request, response, body)) return;

@@ -14,7 +14,9 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.get(
     '/ping',
-    described(() => schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] })),
+    described(() => schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] }), {
+      needsNoToken: true,
+    }),
     (_, reply) => reply.send(),
   );
 

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { invoke } from './invoke.ts';
 import type { ModelShelf } from './modelShelf.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { described, invocationSchema, jsonSchema, MOST_JSON_BYTES, named, schema } from './schemas.ts';
+import { described, invocationSchema, JSON_LIMITS, jsonSchema, named, schema } from './schemas.ts';
 import type { Serving } from './serving.ts';
 
 const loadBody = z.object({ model_name: z.string(), url: z.string() });
@@ -30,7 +30,7 @@ export function modelRoutes(app: FastifyInstance, serving: Serving, shelf: Model
         }),
         body: jsonSchema(loadBody),
       }),
-      MOST_JSON_BYTES,
+      JSON_LIMITS,
     ),
     async (request, reply) => {
       const { model_name: name, url } = inShape(readJsonBody(request), loadBody);

@@ -11,6 +11,8 @@ export interface RunOptions extends ServingOptions, ServerOptions {
   port: number;
   /** SageMaker kills after 30 */
   stopSeconds: number;
+  /** told of the address, once requests are answered */
+  onListening?: (url: string) => void;
 }
 
 /** How often connections on which nothing is asked are closed while the last requests are answered. */
@@ -66,6 +68,7 @@ async function serve(
     const milliseconds = Math.round(performance.now() - started);
     app.log.info({ url, milliseconds, ...whatIsServed(serving) }, 'listening');
     serving.metrics.open();
+    options.onListening?.(url);
     const signal = await stopping;
     app.log.info({ signal, inFlight: serving.inFlight }, 'stopping: what was asked before is answered');
     await close(app, serving, options.stopSeconds);

@@ -31,16 +31,19 @@ declare module 'fastify' {
     describe?: (() => FastifySchema) | undefined;
     /** of a request, if less than of others */
     maxBodyBytes?: number | undefined;
+    /** answered without a token: it tells nothing of models or accounts */
+    needsNoToken?: boolean | undefined;
   }
 }
 
 /** Options of a route that tell what the OpenAPI document says of it, made when somebody asks for that. */
-export const described = (describe: () => Json, maxBodyBytes?: number) => ({
-  config: { describe, maxBodyBytes },
-});
+export const described = (
+  describe: () => Json,
+  limits: { maxBodyBytes?: number; needsNoToken?: boolean } = {},
+) => ({ config: { describe, ...limits } });
 
 /** JSON is read whole in the thread that answers everybody: of so many bytes, in less than 100 ms, bad or good. */
-export const MOST_JSON_BYTES = 500_000;
+export const JSON_LIMITS = { maxBodyBytes: 500_000 };
 
 /** Path parameter `name`. */
 export const named: Json = {

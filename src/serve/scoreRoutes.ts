@@ -11,7 +11,7 @@ import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
 import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
-import { bodyErrors, described, figuresShape, jsonSchema, MOST_JSON_BYTES, schema } from './schemas.ts';
+import { bodyErrors, described, figuresShape, JSON_LIMITS, jsonSchema, schema } from './schemas.ts';
 import type { ServedModel } from './servedModel.ts';
 import type { Serving } from './serving.ts';
 
@@ -52,7 +52,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
         }),
         body: jsonSchema(oneOrMore(event)),
       }),
-      MOST_JSON_BYTES,
+      JSON_LIMITS,
     ),
     (request, reply) => {
       const { main } = serving;
@@ -77,7 +77,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
         }),
         body: jsonSchema(oneOrMore(timedEvent)),
       }),
-      MOST_JSON_BYTES,
+      JSON_LIMITS,
     ),
     (request, reply) => {
       const body = readJsonBody(request);

@@ -10,6 +10,8 @@ import {
 import { quoted } from '../errors.ts';
 import { requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
+import { consoleRoutes } from './console/consoleRoutes.ts';
+import { foreignPage } from './console/foreignPages.ts';
 import { createHttpServer, type WatchedResponse } from './httpServer.ts';
 import { invocationRoutes } from './invocationRoutes.ts';
 import { modelRoutes } from './modelRoutes.ts';
@@ -57,7 +59,12 @@ export async function createServer(serving: Serving, options: ServerOptions): Pr
   app.addHook('onRequest', (request, reply, done) => {
     (reply.raw as WatchedResponse).route = routeOf(request);
     const { authorization, 'content-encoding': encoding = 'identity' } = request.headers;
-    if (request.routeOptions.url === '/ping' || serving.admits(authorization)) {
+    const foreign = serving.desk && foreignPage(request.raw, serving.needsToken);
+    if (foreign !== undefined) {
+      done(new RequestError(403, foreign));
+      return;
+    }
+    if (request.routeOptions.config.needsNoToken || serving.admits(authorization)) {
       const isReadable = encoding === 'identity';
       done(
         isReadable
@@ -83,6 +90,7 @@ function allRoutes(app: FastifyInstance, serving: Serving): void {
   invocationRoutes(app, serving);
   scoreRoutes(app, serving);
   if (serving.shelf) modelRoutes(app, serving, serving.shelf);
+  if (serving.desk) consoleRoutes(app, serving, serving.desk);
   app.get(
     '/metrics',
     described(() => schema('Operation', 'Metrics in the text format of Prometheus', { 200: 'them' })),

@@ -6,6 +6,7 @@ import { RequestError } from '../inference/requestError.ts';
 import type { SharedModel } from '../model/sharedBytes.ts';
 import { Bodies } from './bodies.ts';
 import { Connections } from './connections.ts';
+import { Desk, type DeskOptions } from './console/desk.ts';
 import { Journal, type Observation } from './journal.ts';
 import { ServerMetrics } from './metrics.ts';
 import { ModelShelf } from './modelShelf.ts';
@@ -19,6 +20,8 @@ export interface ServingOptions {
   models?: { folder: string; memoryBytes: number } | undefined;
   /** file of tokens; undefined: everybody may ask */
   tokenFile?: string | undefined;
+  /** the one token, in place of a file */
+  token?: string | undefined;
   /** file that observed events are kept in */
   journal?: string | undefined;
   /** verdict "suspicious" from this anomaly on; default: the model's own rule */
@@ -30,6 +33,8 @@ export interface ServingOptions {
   timeoutSeconds: number;
   /** of the crew */
   threads: number;
+  /** the console, if there is one */
+  desk?: DeskOptions | undefined;
 }
 
 /** All bodies together may be as large as so many of the largest. */
@@ -43,6 +48,7 @@ export class Serving {
   readonly bodies: Bodies;
   readonly metrics: ServerMetrics;
   readonly shelf: ModelShelf | undefined;
+  readonly desk: Desk | undefined;
   /** requests being answered */
   inFlight = 0;
   #tokens: Tokens | undefined;
@@ -56,11 +62,13 @@ export class Serving {
   constructor(options: ServingOptions, crew: ScoringCrew) {
     this.options = options;
     this.crew = crew;
-    this.#tokens = options.tokenFile === undefined ? undefined : Tokens.read(options.tokenFile);
+    if (options.token !== undefined) this.#tokens = Tokens.of(options.token);
+    else if (options.tokenFile !== undefined) this.#tokens = Tokens.read(options.tokenFile);
     this.#journal = options.journal === undefined ? undefined : new Journal(options.journal);
     this.bodies = new Bodies(options.maxBodyBytes, options.maxBodyBytes * BODIES_AT_ONCE);
     this.shelf =
       options.models && new ModelShelf(options.models.folder, options.models.memoryBytes, this.crew);
+    this.desk = options.desk && new Desk(options.desk);
     crew.onCounted = (tally) => this.metrics.scored(tally);
     this.metrics = new ServerMetrics({
       inFlight: () => this.inFlight,
@@ -90,6 +98,10 @@ export class Serving {
 
   get keepsJournal(): boolean {
     return this.#journal !== undefined;
+  }
+
+  get needsToken(): boolean {
+    return this.#tokens !== undefined;
   }
 
   admits(authorization: string | undefined): boolean {

@@ -28,6 +28,11 @@ export class Tokens {
     return new Tokens(tokens.map(digest));
   }
 
+  /** One token that this process made. */
+  static of(token: string): Tokens {
+    return new Tokens([digest(token)]);
+  }
+
   /** Whether a header shows one of them; takes as long for any other. */
   admits(authorization: string | undefined): boolean {
     const shown = /^Bearer +(\S+)$/i.exec(authorization ?? '')?.[1] ?? '';

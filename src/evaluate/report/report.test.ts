@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { thresholdTable } from '../../decide/thresholds.ts';
+import { distributionChart } from '../../drawing/distributionChart.ts';
+import { escapeHtml, html } from '../../drawing/html.ts';
+import { rocChart } from '../../drawing/rocChart.ts';
+import { trainingChart } from '../../drawing/trainingChart.ts';
 import { collectEvents } from '../../index.ts';
 import { trainModel } from '../../model/trainModel.ts';
 import { evaluateModel } from '../evaluateModel.ts';
-import { distributionChart } from './distributionChart.ts';
-import { escapeHtml, html } from './html.ts';
 import { renderReport } from './report.ts';
-import { rocChart } from './rocChart.ts';
-import { trainingChart } from './trainingChart.ts';
 
 const ATTACK = `<script>alert("1")</script>&'`;
 const logins = Array.from({ length: 300 }, (_, i) => ({

@@ -1,8 +1,9 @@
+import { distributionChart, UNDRAWN_SHARE } from '../../drawing/distributionChart.ts';
+import { Html, html } from '../../drawing/html.ts';
+import { lineSample, rocChart } from '../../drawing/rocChart.ts';
+import { trainingChart } from '../../drawing/trainingChart.ts';
 import type { Comparison, Evaluation, ThresholdTable } from '../evaluation.ts';
 import { amount, anomalyText, area, attacksText, chosenSentence, percent } from '../sentences.ts';
-import { distributionChart, UNDRAWN_SHARE } from './distributionChart.ts';
-import { Html, html } from './html.ts';
-import { lineSample, rocChart } from './rocChart.ts';
 import { reportStyles } from './styles.ts';
 import {
   calibrationTable,
@@ -12,7 +13,6 @@ import {
   strangestTable,
   thresholdsTable,
 } from './tables.ts';
-import { trainingChart } from './trainingChart.ts';
 
 const LARGE = { width: 1000, height: 460 };
 const MEDIUM = { width: 500, height: 330 };

@@ -1,4 +1,4 @@
-import { chartStyles } from './chart.ts';
+import { chartStyles } from '../../drawing/chart.ts';
 
 /** The whole look of the report: light, dark, narrow screens and paper. */
 export const reportStyles = `${chartStyles}

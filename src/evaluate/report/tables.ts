@@ -1,3 +1,4 @@
+import { type Html, type HtmlPart, html } from '../../drawing/html.ts';
 import type { ModelCard } from '../../model/modelCard.ts';
 import {
   type CalibrationRow,
@@ -10,7 +11,6 @@ import {
   type ThresholdTable,
 } from '../evaluation.ts';
 import { amount, anomalyText, area, limitText, percent, ruleText } from '../sentences.ts';
-import { type Html, type HtmlPart, html } from './html.ts';
 
 /** Wide tables scroll in a box of their own. */
 function wide(table: HtmlPart): Html {

@@ -1,6 +1,6 @@
 import { scaleLinear, scaleLog } from 'd3-scale';
 import { curveLinear, curveStepAfter, line } from 'd3-shape';
-import type { OperatingPoint } from '../../ranking/roc.ts';
+import type { OperatingPoint } from '../ranking/roc.ts';
 import { at, framedChart, plotArea, type Tick } from './chart.ts';
 import { type Html, html } from './html.ts';
 

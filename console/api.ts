@@ -1,0 +1,121 @@
+/** The server's HTTP API, with the token that came with the address of this page. */
+
+/** A request that the server refused, in its words. */
+export class Refused extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** `lost`: the server does not answer; `locked`: it wants a token; `open`: it answers. */
+export type Connection = 'open' | 'lost' | 'locked';
+
+const TOKEN = 'ip-insights token';
+const PING_MILLISECONDS = 1500;
+
+let token = takeToken();
+let connection: Connection = 'open';
+const listeners = new Set<(connection: Connection) => void>();
+
+/**
+ * The token stands after the sign # when the console is opened, so that no server or log sees it. It is kept for this tab
+ * alone and taken out of the address.
+ */
+function takeToken(): string | null {
+  const given = /^#token=([\x21-\x7e]+)$/.exec(location.hash)?.[1];
+  if (given === undefined) return sessionStorage.getItem(TOKEN);
+  sessionStorage.setItem(TOKEN, given);
+  history.replaceState(null, '', `${location.pathname}#/`);
+  return given;
+}
+
+/** Takes a token that a person typed; what was asked is asked again. */
+export function unlock(typed: string): void {
+  token = typed.trim();
+  sessionStorage.setItem(TOKEN, token);
+  become('open');
+}
+
+export const currentConnection = () => connection;
+
+/** @returns a function that ends it */
+export function onConnection(listener: (connection: Connection) => void): () => void {
+  listeners.add(listener);
+  return () => listeners.delete(listener);
+}
+
+function become(next: Connection): void {
+  if (next === connection) return;
+  connection = next;
+  for (const listener of listeners) listener(next);
+  if (next === 'lost') setTimeout(ping, PING_MILLISECONDS);
+}
+
+async function ping(): Promise<void> {
+  try {
+    const { ok } = await fetch(urlOf('ping'), { cache: 'no-store' });
+    if (ok) return become('open');
+  } catch {
+    // Still away.
+  }
+  setTimeout(ping, PING_MILLISECONDS);
+}
+
+/** Pages lie one folder below the API, whatever a proxy puts before both. */
+const urlOf = (path: string) => new URL(`../${path}`, new URL('.', location.href));
+
+/**
+ * Asks the server.
+ * @param path `v1/model`
+ * @throws Refused with the server's words; an AbortError where the signal said so
+ */
+export async function ask(
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<Response> {
+  const headers: Record<string, string> = {};
+  if (token !== null) headers.authorization = `Bearer ${token}`;
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  let response: Response;
+  try {
+    response = await fetch(urlOf(path), {
+      method,
+      headers,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(signal && { signal }),
+      cache: 'no-store',
+    });
+  } catch (error) {
+    if ((error as Error).name === 'AbortError') throw error;
+    become('lost');
+    throw new Refused(0, 'The server does not answer.');
+  }
+  if (response.status === 401) become('locked');
+  else become('open');
+  if (response.ok) return response;
+  const text = await response.text();
+  throw new Refused(response.status, errorOf(text) ?? `The server answered ${response.status}.`);
+}
+
+function errorOf(text: string): string | undefined {
+  try {
+    return (JSON.parse(text) as { error?: string }).error;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same, for an answer in JSON. */
+export async function askJson<T>(
+  method: 'GET' | 'POST' | 'PUT',
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const response = await ask(method, path, body, signal);
+  return (await response.json()) as T;
+}

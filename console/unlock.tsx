@@ -1,0 +1,35 @@
+import { useState } from 'preact/hooks';
+import { unlock } from './api.ts';
+
+/** Asks for the token of a server that wants one. */
+export function Unlock() {
+  const [token, setToken] = useState('');
+  return (
+    <form
+      class="unlock"
+      onSubmit={(event) => {
+        event.preventDefault();
+        unlock(token);
+      }}
+    >
+      <h1>This server wants a token</h1>
+      <p>
+        It is a line of the file that <code>serve --token-file</code> was given.{' '}
+        <code>ip-insights console</code> prints an address that has one in it: open that again after a
+        restart.
+      </p>
+      <label>
+        Token
+        <input
+          type="password"
+          autoComplete="off"
+          value={token}
+          onInput={(event) => setToken(event.currentTarget.value)}
+        />
+      </label>
+      <button class="main" type="submit" disabled={token.trim() === ''}>
+        Open
+      </button>
+    </form>
+  );
+}

@@ -1,0 +1,217 @@
+/*
+ * What the console's pages ask the server, and what they are answered. Types only: the pages import them too, so that both
+ * sides change together, and import nothing. Names are in bodies, never in addresses of requests, as those end in logs of proxies.
+ */
+/** As `Verdict` of the model, of which the pages know nothing. */
+export type Verdict = 'ok' | 'suspicious' | 'unknown';
+
+export type Label = 'honest' | 'attack';
+
+/** Which events: all that every given condition holds for. */
+export interface EventFilter {
+  /** `loaded`: from the files of `--events`; `recent`: what this server answered lately; default: `loaded` where there are files */
+  source?: 'loaded' | 'recent';
+  /** part of the account's name, in any case of letters */
+  account?: string;
+  /** the account's whole name */
+  entity?: string;
+  /** an address or a network as 198.51.100.0/24 */
+  network?: string;
+  /** part of a provider's name, its number as AS64500, or a country's two letters */
+  provider?: string;
+  verdict?: Verdict;
+  label?: Label | 'none';
+  /** seconds since 1970, first and last */
+  from?: number;
+  to?: number;
+  /** at least so strange, in nats */
+  least_anomaly?: number;
+}
+
+/** POST /v1/events/query */
+export interface EventQuery {
+  filter?: EventFilter;
+  order?: 'strangest' | 'latest';
+  /** rows to leave out at the beginning */
+  offset?: number;
+  /** at most 200 */
+  limit?: number;
+}
+
+export interface EventRow {
+  /** names the event in later requests; of no use after a restart */
+  id: number;
+  entity: string;
+  /** in canonical form */
+  address: string;
+  /** seconds since 1970; null where unknown */
+  time: number | null;
+  dot_product: number;
+  anomaly: number;
+  p_value: number | null;
+  verdict: Verdict;
+  /** `AS64500 Example`, by the tables at hand; null without a table */
+  provider: string | null;
+  /** two letters */
+  country: string | null;
+  label: Label | null;
+}
+
+export interface EventPage {
+  /** share of the files read so far; 1: all */
+  loaded: number;
+  /** events of the source, and those that the filter lets through */
+  all: number;
+  total: number;
+  rows: EventRow[];
+}
+
+/** POST /v1/events/histogram {filter, bins} */
+export interface EventHistogram {
+  /** borders of bins, seconds since 1970, evenly spaced; empty where no event has a time. B + 1 */
+  edges: number[];
+  /** events in each bin by verdict. B each */
+  ok: number[];
+  suspicious: number[];
+  unknown: number[];
+  /** events without a time */
+  untimed: number;
+}
+
+/** GET /v1/events/sources: what there is to look at */
+export interface EventSources {
+  /** files of `--events` */
+  files: string[];
+  loaded: number;
+  loaded_events: number;
+  /** lines that were no events, with the first reasons */
+  skipped: number;
+  skipped_reasons: string[];
+  recent_events: number;
+  /** which tables name providers and countries */
+  tables: ('asn' | 'country')[];
+  /** file that labels are kept in; null: in memory only */
+  labels_file: string | null;
+  /** whether what is observed is kept */
+  keeps_observed_events: boolean;
+}
+
+/** POST /v1/labels {entity, address, time, label} */
+export interface LabelAnswer {
+  /** for POST /v1/labels/undo {id} */
+  id: number;
+  label: Label;
+  /** whether the model learned the event; it does of an honest one later than its last event */
+  observed: boolean;
+}
+
+/** POST /v1/explain {entity, address}: the keys of `explain --json` */
+export interface ExplainAnswer {
+  entity: string;
+  address: string;
+  dot_product: number;
+  anomaly: number;
+  p_value: number | null;
+  verdict: Verdict;
+  threshold: number | null;
+  log_ratio: number;
+  terms: { intercept: number; history: number; vectors: number };
+  ladder: LadderRow[];
+  reasons: { code: string; sentence: string }[];
+}
+
+export interface LadderRow {
+  network: string;
+  own_places: number | null;
+  own_share: number | null;
+  background: number | null;
+  ratio: number;
+  weight: number;
+  share: number;
+}
+
+/** POST /v1/account {entity} */
+export interface AccountAnswer {
+  entity: string;
+  /** whether the model has seen it */
+  is_known: boolean;
+  events: number;
+  places: number;
+  /** `92 % its /20s, …`, for each family that it uses */
+  weights: { family: 'IPv4' | 'IPv6'; sentence: string }[];
+  /** its networks, nested from wide to narrow: see AccountNetworkNode */
+  networks: AccountNetworkNode[];
+  /** most alike first */
+  neighbours: AccountNeighbour[];
+}
+
+/** A network that the account uses; children lie in it. The widest have no parent. */
+export interface AccountNetworkNode {
+  /** `198.51.100.0/24` */
+  network: string;
+  /** prefix length in its family */
+  length: number;
+  places: number;
+  events: number;
+  /** seconds since 1970 of the day of its last event; null where unknown */
+  last_time: number | null;
+  provider: string | null;
+  country: string | null;
+  children: AccountNetworkNode[];
+}
+
+/** Another account in the same networks. */
+export interface AccountNeighbour {
+  /** null: no event of it is loaded, and models keep no names */
+  entity: string | null;
+  /** networks that both use: /24, or /48 of IPv6 */
+  shared_networks: number;
+  examples: string[];
+}
+
+export type MapKind = 'accounts' | 'networks';
+
+/** POST /v1/map {kind, limit} */
+export interface MapAnswer {
+  kind: MapKind;
+  /** how many there are, and how many of them are drawn */
+  all: number;
+  /** first two principal components, N × 2 */
+  xy: number[];
+  /** the first components for UMAP, N × `components` */
+  principal: number[];
+  components: number;
+  /** shares of the variance of each component */
+  explained: number[];
+  /** names, or networks; null where no event of the account is loaded */
+  names: (string | null)[];
+  /** index into `groups` of each point's provider and country; −1 unknown */
+  providers: number[];
+  countries: number[];
+  provider_names: string[];
+  country_names: string[];
+  /** events of the account, accounts of the network */
+  sizes: number[];
+  /** names each point in later requests */
+  ids: number[];
+}
+
+/** POST /v1/map/neighbours {kind, id, count} */
+export interface MapNeighbours {
+  neighbours: { id: number; name: string | null; cosine: number }[];
+}
+
+/** PUT /v1/model/threshold: one of the three; answered by GET /v1/model's object */
+export interface ThresholdChange {
+  anomaly?: number;
+  max_fpr?: number;
+  max_alerts_per_day?: number;
+}
+
+/** GET /v1/evaluation */
+export interface EvaluationAnswer {
+  /** whether it was made of the model in use; null: the file does not say */
+  matches: boolean | null;
+  /** metrics.json of `evaluate --json` */
+  metrics: unknown;
+}
