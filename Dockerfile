@@ -8,6 +8,7 @@ RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json LICENSE ./
 COPY scripts/build.mjs scripts/
 COPY src src
+COPY console console
 COPY test test
 COPY examples examples
 RUN npm run build

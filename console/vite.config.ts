@@ -13,6 +13,8 @@ export default defineConfig({
     modulePreload: { polyfill: false },
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    // What is bundled is passed on with the package, and so must its licences be.
+    license: { fileName: 'licenses.md' },
   },
   worker: { format: 'es' },
   logLevel: 'warn',

@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 
 /** Debian package, the file by which it is recognised, and what needs it. */
 const NEEDED = [
-  { name: 'chromium', file: '/usr/bin/chromium', reason: 'the report is tested in a real browser' },
+  { name: 'chromium', file: '/usr/bin/chromium', reason: 'report and console are tested in a real browser' },
   {
     name: 'python3-boto3',
     file: '/usr/lib/python3/dist-packages/boto3/__init__.py',

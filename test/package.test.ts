@@ -58,9 +58,10 @@ test('the package holds the examples as sources, and nothing that only tests nee
     'examples/nightly/nightly.sh',
     'examples/nightly/sift.mjs',
   ]);
-  assert.ok(files.includes('dist/cli/main.js'));
+  for (const file of ['dist/cli/main.js', 'dist/console/index.html', 'dist/console/licenses.md'])
+    assert.ok(files.includes(file), file);
   assert.deepEqual(
-    files.filter((file) => /^dist\/(test|examples)\/|\.test\./.test(file)),
+    files.filter((file) => /^dist\/(test|examples)\/|\.test\.|\.tsbuildinfo$/.test(file)),
     [],
   );
 });

@@ -10,7 +10,7 @@ import { version } from '../version.ts';
 export async function openApiDocument(register: (app: FastifyInstance) => void): Promise<object> {
   const app = fastify({ exposeHeadRoutes: false });
   await app.register(swagger, {
-    transform: ({ url, route }) => ({ url, schema: route.config?.describe?.() ?? {} }),
+    transform: ({ url, route }) => ({ url, schema: route.config?.describe?.() ?? { hide: true } }),
     openapi: {
       openapi: '3.1.0',
       info: {
@@ -26,6 +26,7 @@ export async function openApiDocument(register: (app: FastifyInstance) => void):
       tags: [
         { name: 'SageMaker', description: "Amazon SageMaker's routes and formats" },
         { name: 'Score', description: 'Scores with reasons' },
+        { name: 'Console', description: 'What the pages for analysts ask' },
         { name: 'Models', description: "SageMaker's multi-model API" },
         { name: 'Operation', description: 'For those who run the server' },
       ],

@@ -12,6 +12,7 @@ const TYPES: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml',
+  '.md': 'text/plain; charset=utf-8',
 };
 
 /** Nothing but this server's own files runs or is asked, nothing can be typed into markup, no other page may hold these. */
@@ -46,8 +47,8 @@ export function assetRoutes(app: FastifyInstance): void {
     const headers = {
       ...PAGE_HEADERS,
       'content-type': TYPES[extname(file)] ?? 'application/octet-stream',
-      // Names of all but the page hold a hash of the content.
-      'cache-control': isPage ? 'no-cache' : 'public, max-age=31536000, immutable',
+      // The names of those below assets/ hold a hash of the content.
+      'cache-control': file.startsWith('assets/') ? 'public, max-age=31536000, immutable' : 'no-cache',
     };
     app.get(isPage ? '/console/' : `/console/${file}`, { config: { needsNoToken: true } }, (_, reply) =>
       reply.headers(headers).send(bytes),
