@@ -6,10 +6,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
-const major = Number(process.versions.node.split('.')[0]);
-if (major < 20) {
+const [major, minor] = process.versions.node.split('.').map(Number);
+// What bundles the console needs these; the package that comes of it runs on every Node from 20 on.
+if (major < 20 || (major === 20 && minor < 19) || (major === 22 && minor < 12) || major === 21) {
   console.error(
-    `setup: expected Node 20 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`,
+    `setup: expected Node 20.19, 22.12 or newer, got ${process.versions.node}. Install a newer Node, then run this again.`,
   );
   process.exit(1);
 }
