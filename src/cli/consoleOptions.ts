@@ -1,7 +1,10 @@
 import { type Command, Option } from 'commander';
+import { counted, grouped } from '../errors.ts';
 import type { DeskOptions } from '../serve/console/desk.ts';
+import type { LoadingListener } from '../serve/console/loadedEvents.ts';
 import { readGroupTable } from './groupTables.ts';
 import { integerOption } from './options.ts';
+import { type Progress, startProgress } from './progress.ts';
 
 /** What `console` and `serve --console` are told of the events to look at. */
 export interface ConsoleFlags {
@@ -54,7 +57,25 @@ export function deskOptions(flags: ConsoleFlags): DeskOptions {
     events: flags.events,
     evaluation: flags.evaluation,
     labels: flags.labels,
-    recent: integerOption('--recent', flags.recent, 0, 1_000_000),
+    recent: integerOption('--recent', flags.recent, 0, 100_000),
     tables,
+    onLoading: flags.events.length > 0 ? loadingProgress() : undefined,
+  };
+}
+
+/** Shows on stderr how far the events are read. */
+function loadingProgress(): LoadingListener {
+  let progress: Progress | undefined;
+  return {
+    progress(done, total) {
+      progress ??= startProgress({ label: 'reading events', total: total / 1e6, unit: 'MB' });
+      progress.update(done / 1e6);
+    },
+    ended({ names, events, skipped, skippedReasons }) {
+      progress?.stop();
+      const skips = skipped === 0 ? '' : `, ${grouped(skipped)} skipped`;
+      process.stderr.write(`${names.join(', ')}: ${counted(events.count, 'event')}${skips}\n`);
+      for (const reason of skippedReasons) process.stderr.write(`  ${reason}\n`);
+    },
   };
 }

@@ -18,6 +18,7 @@ const VERDICTS: Record<Verdict, Uint8Array> = {
   suspicious: encoder.encode(',"verdict":"suspicious","reasons":'),
   unknown: encoder.encode(',"verdict":"unknown","reasons":'),
 };
+const TIME = encoder.encode(',"time":');
 const END = encoder.encode('}\n');
 
 /** What a line may need besides its entity's name. */
@@ -55,6 +56,10 @@ export class ScoreLines {
     this.#putAscii(pValue === null ? 'null' : String(Number(pValue.toPrecision(4))));
     this.#put(VERDICTS[verdict]);
     this.#length += encoder.encodeInto(json, this.#bytes.subarray(this.#length)).written;
+    if (!Number.isNaN(record.time)) {
+      this.#put(TIME);
+      this.#putAscii(String(record.time));
+    }
     this.#put(END);
   }
 

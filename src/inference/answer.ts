@@ -31,6 +31,14 @@ export interface AnswerOptions {
   apart?: string;
 }
 
+/** Is shown the events of a request and what the model thinks of them. */
+export interface AnswerWitness {
+  /** The name of the next event. @param name UTF-8 bytes, valid during the call only; the entity is name[start, end) */
+  name(name: Uint8Array, start: number, end: number): void;
+  /** @param i which event, in no order; its address is addresses[4·i, 4·i + 4) */
+  assessed(i: number, addresses: AddressWords, assessment: Assessment): void;
+}
+
 const PIECE_CHARACTERS = 1 << 16;
 const COUNTED_AT_ONCE = 1 << 14;
 
@@ -41,6 +49,7 @@ export class Answer {
   readonly records: number;
   readonly #model: Model;
   readonly #options: AnswerOptions;
+  readonly #witness: AnswerWitness | undefined;
   readonly #events = new HashedEvents();
   /** what was wrong, by the number of the record */
   #bad: Map<number, string> | undefined;
@@ -54,11 +63,13 @@ export class Answer {
 
   /**
    * Reads the records of a request; all is scored at once where only dot products are asked for.
+   * @param witness shown every event once the text is complete and `tally` was called
    * @throws RequestError 400 where the request, or a record of it, is none, with its place
    */
-  constructor(model: Model, bytes: Uint8Array, options: AnswerOptions) {
+  constructor(model: Model, bytes: Uint8Array, options: AnswerOptions, witness?: AnswerWitness) {
     this.#model = model;
     this.#options = options;
+    this.#witness = witness;
     readRequest(bytes, options.format, this, options.excerpt);
     const events = this.#events;
     this.records = events.count + this.badRecords;
@@ -71,6 +82,7 @@ export class Answer {
   /** Takes a record of the request. */
   add(name: Uint8Array, start: number, end: number, words: AddressWords): void {
     this.#events.add(name, start, end, words);
+    this.#witness?.name(name, start, end);
   }
 
   /** Takes a record that is none. */
@@ -80,9 +92,10 @@ export class Answer {
     this.#bad.set(this.#events.count + this.#bad.size, message);
   }
 
-  #count({ isKnown, verdict }: Assessment): void {
-    this.#tally[verdict]++;
-    if (!isKnown) this.#tally.strangers++;
+  #count(i: number, assessment: Assessment): void {
+    this.#tally[assessment.verdict]++;
+    if (!assessment.isKnown) this.#tally.strangers++;
+    this.#witness?.assessed(i, this.#events.addresses, assessment);
   }
 
   /** Of the records, how many were none. */
@@ -105,9 +118,10 @@ export class Answer {
   countSome(): Tally | undefined {
     if (this.#options.form.detail === 'full') return this.#tally;
     const events = this.#events;
-    const to = Math.min(events.count, this.#counted + COUNTED_AT_ONCE);
-    this.#model.assessAll(events.slice(this.#counted, to), this.#options.threshold, (_, assessment) =>
-      this.#count(assessment),
+    const from = this.#counted;
+    const to = Math.min(events.count, from + COUNTED_AT_ONCE);
+    this.#model.assessAll(events.slice(from, to), this.#options.threshold, (i, assessment) =>
+      this.#count(from + i, assessment),
     );
     this.#counted = to;
     return to === events.count ? this.#tally : undefined;
@@ -151,7 +165,7 @@ export class Answer {
       return `{"dot_product":${floatText(this.#dots[i])},"entity_embedding":[${entityText}],"ip_embedding":[${addressText}]}`;
     }
     const figures = this.#model.assess(low, high, addresses, i, this.#options.threshold);
-    this.#count(figures);
+    this.#count(i, figures);
     return JSON.stringify({ ...roundedFigures(figures), reasons: this.#model.reasons() });
   }
 }

@@ -46,6 +46,22 @@ interface OpenModel {
   times: number[];
 }
 
+/** @param time to the millisecond, as journals keep it @returns −1 where there is none */
+function lastOf(
+  { observed: { hashes, addresses }, times }: OpenModel,
+  [low, high]: Uint32Array,
+  words: AddressWords,
+  time: number,
+): number {
+  const milliseconds = Math.round(time * 1000);
+  for (let i = times.length - 1; i >= 0; i--) {
+    if (hashes[i * 2] !== low || hashes[i * 2 + 1] !== high) continue;
+    if (Math.round(times[i] * 1000) !== milliseconds) continue;
+    if (words.every((word, w) => addresses[i * 4 + w] === word)) return i;
+  }
+  return -1;
+}
+
 /** A timer takes no more than 24.8 days. */
 const isDelay = (seconds: number) => seconds < 2_000_000;
 
@@ -155,6 +171,34 @@ export class ScoringCrew {
     for (const [i, time] of times.entries()) {
       take(observed.hashes.subarray(i * 2, i * 2 + 2), observed.addresses.slice(i * 4, i * 4 + 4), time);
     }
+  }
+
+  /**
+   * Takes an event out of what a model was told, the last one where it was told several times. All threads know it on: another
+   * model that is told the rest does not.
+   * @returns what puts it back; undefined where it was not among them
+   */
+  forget(model: number, hash: Uint32Array, words: AddressWords, time: number): (() => void) | undefined {
+    const entry = this.#models.get(model)!;
+    const at = lastOf(entry, hash, words, time);
+    if (at < 0) return undefined;
+    const { observed, times } = entry;
+    const removed = times[at];
+    entry.observed = new HashedEvents();
+    entry.times = times.toSpliced(at, 1);
+    for (const i of times.keys()) {
+      const [hashLow, hashHigh] = observed.hashes.subarray(i * 2, i * 2 + 2);
+      if (i !== at) entry.observed.addHashed(hashLow, hashHigh, observed.addresses.slice(i * 4, i * 4 + 4));
+    }
+    return () => {
+      entry.observed.addHashed(hash[0], hash[1], words);
+      entry.times.push(removed);
+    };
+  }
+
+  /** Whether a model was told of an event. */
+  hasObserved(model: number, hash: Uint32Array, words: AddressWords, time: number): boolean {
+    return lastOf(this.#models.get(model)!, hash, words, time) >= 0;
   }
 
   /**

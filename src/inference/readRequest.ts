@@ -11,8 +11,9 @@ export interface RecordSink {
   /**
    * @param name  UTF-8 bytes; the entity is name[start, end); valid during the call only
    * @param words u32[4], valid during the call only
+   * @param time  of a third column of CSV, in seconds since 1970; NaN or undefined where there is none
    */
-  add(name: Uint8Array, start: number, end: number, words: AddressWords): void;
+  add(name: Uint8Array, start: number, end: number, words: AddressWords, time?: number): void;
   /** A record that is none. @param message with its place in the request */
   bad(message: string): void;
 }
@@ -27,7 +28,7 @@ export interface Excerpt {
 
 /**
  * Reads the records of a request, each of which is added or told as bad, so that answers can be matched by their place.
- * A third column of CSV, the time, is read past.
+ * A third column of CSV, the time, changes no answer.
  * @param excerpt lines are numbered as in the text that they are cut from; not for JSON, which has no lines
  * @throws RequestError 400 where the request as a whole is none
  */
@@ -47,7 +48,7 @@ function readCsv(bytes: Uint8Array, sink: RecordSink, linesFrom: number | undefi
     throw new RequestError(400, 'body: expected UTF-8 text, got UTF-16.');
   const onBadLine = (line: number, sentence: string) => sink.bad(`line ${line}: ${sentence}`);
   const reader = new EventReader({ name: 'body', onBadLine, linesFrom }, (record) => {
-    sink.add(record.bytes, record.entityStart, record.entityEnd, record.words);
+    sink.add(record.bytes, record.entityStart, record.entityEnd, record.words, record.time);
   });
   reader.push(bytes);
   const { lines, blankLines } = reader.finish();

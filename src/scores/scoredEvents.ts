@@ -88,6 +88,11 @@ export class ScoredEvents {
     this.#verdict[at] = VERDICTS.indexOf(figures.verdict);
   }
 
+  /** Makes room for so many events, so that columns need not be copied as they grow. */
+  reserve(count: number): void {
+    if (count > this.#entity.length) this.#grow(count);
+  }
+
   #grow(length: number): void {
     this.#entity = grown(this.#entity, length);
     this.#addresses = grown(this.#addresses, length * 4);

@@ -66,7 +66,7 @@ export function invokeSmall(
   headers: IncomingHttpHeaders,
   response: ServerResponse,
 ): void {
-  const answer = new Answer(served.model, body, options);
+  const answer = new Answer(served.model, body, options, serving.witness(served));
   let text = '';
   for (let piece = answer.next(); piece !== undefined; piece = answer.next()) text += piece;
   const sent: OutgoingHttpHeaders = {

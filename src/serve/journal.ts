@@ -1,11 +1,14 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
 import { EventReader } from '../events/readEvents.ts';
 import { formatTime } from '../events/time.ts';
-import { writeFailure } from '../files/atomicFile.ts';
-import { readChunks } from '../files/input.ts';
+import { AtomicFile, writeFailure } from '../files/atomicFile.ts';
+import { readChunks, readInto } from '../files/input.ts';
+
+const NEWLINE = 10;
 
 /** An event that a model was told of. */
 export interface Observation {
@@ -21,7 +24,7 @@ export interface Observation {
  */
 export class Journal {
   readonly path: string;
-  readonly #file: number;
+  #file: number;
 
   /**
    * Opens or makes the file. What a killed server was writing when it died is cut off: nobody was told that it was kept.
@@ -47,10 +50,7 @@ export class Journal {
    * @throws InputError where the disk is full
    */
   append(observations: Observation[]): void {
-    const lines = observations.map(
-      ({ entity, words, time }) => `${csvField(entity)},${formatAddress(words)},${formatTime(time)}\n`,
-    );
-    const bytes = Buffer.from(lines.join(''));
+    const bytes = Buffer.from(observations.map(lineOf).join(''));
     const before = fstatSync(this.#file).size;
     let written = 0;
     try {
@@ -88,6 +88,39 @@ export class Journal {
     return reader.finish().events;
   }
 
+  /**
+   * Takes the last line of an event out of the file, which is replaced in one step; what is appended meanwhile stays.
+   * @returns whether there was one
+   * @throws InputError where the file cannot be written; then it is as it was
+   */
+  async remove(one: Observation): Promise<boolean> {
+    const sizeBytes = fstatSync(this.#file).size;
+    const bytes = (await readFile(this.path)).subarray(0, sizeBytes);
+    const line = Buffer.from(lineOf(one));
+    let at = bytes.lastIndexOf(line);
+    while (at > 0 && bytes[at - 1] !== NEWLINE) at = bytes.lastIndexOf(line, at - 1);
+    if (at < 0) return false;
+    const copy = new AtomicFile(this.path);
+    try {
+      copy.write(bytes.subarray(0, at));
+      copy.write(bytes.subarray(at + line.length));
+      copy.write(this.#since(sizeBytes));
+      copy.commit();
+    } finally {
+      copy.abandon();
+    }
+    closeSync(this.#file);
+    this.#file = openSync(this.path, 'a+');
+    return true;
+  }
+
+  /** What was appended to so many bytes. */
+  #since(sizeBytes: number): Uint8Array {
+    const rest = new Uint8Array(fstatSync(this.#file).size - sizeBytes);
+    readInto(this.#file, sizeBytes, rest);
+    return rest;
+  }
+
   close(): void {
     closeSync(this.#file);
   }
@@ -96,7 +129,11 @@ export class Journal {
 /** Whether a name can stand in a line of the journal. */
 export const isOneLine = (entity: string) => !/[\r\n]/.test(entity);
 
-const csvField = (text: string) => (/^[ \t]|[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+export const csvField = (text: string): string =>
+  /^[ \t]|[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+
+const lineOf = ({ entity, words, time }: Observation): string =>
+  `${csvField(entity)},${formatAddress(words)},${formatTime(time)}\n`;
 
 /** Where the last whole line of a file ends. */
 function wholeLines(file: number, sizeBytes: number): number {
@@ -104,7 +141,7 @@ function wholeLines(file: number, sizeBytes: number): number {
   for (let end = sizeBytes; end > 0; ) {
     const from = Math.max(0, end - piece.length);
     const got = readSync(file, piece, 0, end - from, from);
-    const newline = piece.subarray(0, got).lastIndexOf(10);
+    const newline = piece.subarray(0, got).lastIndexOf(NEWLINE);
     if (newline >= 0) return from + newline + 1;
     end = from;
   }

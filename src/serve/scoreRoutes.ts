@@ -118,6 +118,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
     const words = wordsOf(address, place);
     const [low, high] = hashEntity(entity);
     const figures = model.assess(low, high, words, 0, serving.options.threshold);
+    serving.desk?.recent?.add(entity, words, 0, Date.now() / 1000, figures);
     const strangers = figures.isKnown ? 0 : 1;
     serving.metrics.scored({ ...emptyTally(), [figures.verdict]: 1, strangers });
     return {
@@ -150,7 +151,7 @@ function observationOf({ entity, address, time }: z.infer<typeof timedEvent>, pr
 }
 
 /** @throws RequestError 400 */
-function wordsOf(address: string, place: string): AddressWords {
+export function wordsOf(address: string, place: string): AddressWords {
   const words = parseAddress(address);
   if (words) return words;
   throw new RequestError(

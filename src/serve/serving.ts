@@ -7,6 +7,7 @@ import type { SharedModel } from '../model/sharedBytes.ts';
 import { Bodies } from './bodies.ts';
 import { Connections } from './connections.ts';
 import { Desk, type DeskOptions } from './console/desk.ts';
+import { RecentWitness } from './console/recentWitness.ts';
 import { Journal, type Observation } from './journal.ts';
 import { ServerMetrics } from './metrics.ts';
 import { ModelShelf } from './modelShelf.ts';
@@ -87,6 +88,7 @@ export class Serving {
   }
 
   end(): void {
+    this.desk?.end();
     this.#journal?.close();
   }
 
@@ -94,6 +96,10 @@ export class Serving {
   get main(): ServedModel {
     if (this.#main) return this.#main;
     throw new RequestError(404, 'this server has models by name only: POST /models/NAME/invoke.');
+  }
+
+  get hasMain(): boolean {
+    return this.#main !== undefined;
   }
 
   get keepsJournal(): boolean {
@@ -186,6 +192,48 @@ export class Serving {
     this.#meanwhile?.push(...later);
     this.metrics.observed(later.length);
     return later.length;
+  }
+
+  /** Whether the model was told of an event after its file was written. */
+  hasObserved({ entity, words, time }: Observation): boolean {
+    const served = this.#main;
+    return served !== undefined && this.crew.hasObserved(served.number, hashEntity(entity), words, time);
+  }
+
+  /**
+   * Takes back that an event was observed: it leaves what is kept, and the model is loaded again without it.
+   * @returns whether it had been observed
+   * @throws RequestError 422 or 507 where it cannot; then it stays
+   */
+  async forget(one: Observation): Promise<boolean> {
+    await this.#reloading?.catch(() => {});
+    const putBack = await this.#takeOut(one);
+    if (!putBack) return false;
+    // One that began meanwhile may have read it before it was taken out.
+    await this.#reloading?.catch(() => {});
+    try {
+      await this.reload();
+    } catch (error) {
+      putBack();
+      throw error;
+    }
+    return true;
+  }
+
+  async #takeOut(one: Observation): Promise<(() => void) | undefined> {
+    const journal = this.#journal;
+    if (!journal) return this.crew.forget(this.main.number, hashEntity(one.entity), one.words, one.time);
+    try {
+      return (await journal.remove(one)) ? () => journal.append([one]) : undefined;
+    } catch (error) {
+      throw new RequestError(507, `the event cannot be taken back: ${(error as Error).message}`);
+    }
+  }
+
+  /** Keeps what a request is answered, for the console; undefined where nobody can look at it. */
+  witness(served: ServedModel): RecentWitness | undefined {
+    const recent = this.desk?.recent;
+    return recent && served === this.#main ? new RecentWitness(recent) : undefined;
   }
 
   #teach(served: ServedModel, { entity, words, time }: Observation): void {

@@ -2,8 +2,15 @@ import type { FastifyInstance } from 'fastify';
 import type { Serving } from '../serving.ts';
 import { assetRoutes } from './assets.ts';
 import type { Desk } from './desk.ts';
+import { eventRoutes } from './eventRoutes.ts';
+import { labelRoutes } from './labelRoutes.ts';
 
 /** The pages of the console, and what they ask beside the server's other routes. */
-export function consoleRoutes(app: FastifyInstance, _serving: Serving, _desk: Desk): void {
+export function consoleRoutes(app: FastifyInstance, serving: Serving, desk: Desk): void {
   assetRoutes(app);
+  eventRoutes(app, serving, desk);
+  labelRoutes(app, serving, desk);
+  app.addHook('onListen', async () => {
+    desk.load(serving).catch((err) => app.log.error({ err }, 'unexpected failure, please report it'));
+  });
 }

@@ -26,6 +26,9 @@ export interface EventFilter {
   to?: number;
   /** at least so strange, in nats */
   least_anomaly?: number;
+  /** events later in the source than the one of this id: what came since; and those up to one */
+  after_id?: number;
+  up_to_id?: number;
 }
 
 /** POST /v1/events/query */
@@ -63,10 +66,12 @@ export interface EventPage {
   /** events of the source, and those that the filter lets through */
   all: number;
   total: number;
+  /** id of the last event of the source; null: there is none */
+  last_id: number | null;
   rows: EventRow[];
 }
 
-/** POST /v1/events/histogram {filter, bins} */
+/** POST /v1/events/histogram {filter, bins}: at most so many bins, as their width is one that people can read */
 export interface EventHistogram {
   /** borders of bins, seconds since 1970, evenly spaced; empty where no event has a time. B + 1 */
   edges: number[];
@@ -78,13 +83,18 @@ export interface EventHistogram {
   untimed: number;
 }
 
+/*
+ * POST /v1/events/export {filter, order}: the events as CSV with a header row: entity, address, time, dot_product, anomaly,
+ * p_value, verdict, provider, country, label.
+ */
+
 /** GET /v1/events/sources: what there is to look at */
 export interface EventSources {
   /** files of `--events` */
   files: string[];
   loaded: number;
   loaded_events: number;
-  /** lines that were no events, with the first reasons */
+  /** lines that were no events, and files that could not be read to their end, with the first reasons */
   skipped: number;
   skipped_reasons: string[];
   recent_events: number;
@@ -96,13 +106,19 @@ export interface EventSources {
   keeps_observed_events: boolean;
 }
 
-/** POST /v1/labels {entity, address, time, label} */
+/** POST /v1/labels {entity, address, time, label}; time in seconds since 1970, or null */
 export interface LabelAnswer {
-  /** for POST /v1/labels/undo {id} */
+  /** for POST /v1/labels/undo {id}; of no use after a restart */
   id: number;
   label: Label;
   /** whether the model learned the event; it does of an honest one later than its last event */
   observed: boolean;
+}
+
+/** POST /v1/labels/undo {id}, or {entity, address, time} for the label that the event has */
+export interface LabelUndone {
+  /** what was said of the event before, which holds again */
+  label: Label | null;
 }
 
 /** POST /v1/explain {entity, address}: the keys of `explain --json` */

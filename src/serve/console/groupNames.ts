@@ -17,6 +17,10 @@ export class GroupNames {
     return Object.keys(this.#tables) as GroupKind[];
   }
 
+  get tables(): GroupTable[] {
+    return Object.values(this.#tables);
+  }
+
   table(kind: GroupKind): GroupTable | undefined {
     return this.#tables[kind];
   }
