@@ -9,7 +9,13 @@ import { median } from './rounds.mjs';
 
 const EVENTS = 1_000_000;
 const [ROUNDS, STEPS] = [7, 30];
-const VIEWS = { overview: '#/overview', events: '#/events', account: '#/account', map: '#/map', score: '#/score' };
+const VIEWS = {
+  overview: '#/overview',
+  events: '#/events',
+  account: '#/account',
+  map: '#/map',
+  score: '#/score',
+};
 
 /** Model, a million scored events, and an evaluation, made once. */
 function material() {
@@ -34,7 +40,18 @@ function material() {
 /** Starts `ip-insights console`. @returns once it answers and has read all events */
 async function startConsole({ model, scores, metrics }) {
   const started = performance.now();
-  const args = [CLI, 'console', model, '--no-open', '--events', scores, '--evaluation', metrics, '--asn', 'packaged'];
+  const args = [
+    CLI,
+    'console',
+    model,
+    '--no-open',
+    '--events',
+    scores,
+    '--evaluation',
+    metrics,
+    '--asn',
+    'packaged',
+  ];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'ignore'] });
   const url = await new Promise((resolve, reject) => {
     child.stdout.once('data', (data) => resolve(String(data).trim()));
@@ -44,7 +61,8 @@ async function startConsole({ model, scores, metrics }) {
   const ask = asker(url);
   while ((await ask('v1/events/sources')).answer.loaded < 1) await pause(50);
   const read = performance.now() - started;
-  const megabytes = Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024;
+  const megabytes =
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'))[1]) / 1024;
   return { child, url, ask, listening, read, megabytes };
 }
 
@@ -53,7 +71,10 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 /** @returns a function that asks the API, and tells how long the answer took */
 function asker(url) {
   const { origin, hash } = new URL(url);
-  const headers = { authorization: `Bearer ${hash.slice('#token='.length)}`, 'content-type': 'application/json' };
+  const headers = {
+    authorization: `Bearer ${hash.slice('#token='.length)}`,
+    'content-type': 'application/json',
+  };
   return async (path, body) => {
     const started = performance.now();
     const sent = body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers };

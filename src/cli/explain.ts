@@ -5,6 +5,7 @@ import { explainBadAddress, parseAddress } from '../addresses/address.ts';
 import { InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import { loadModel } from '../index.ts';
+import { explanationObject } from '../inference/explanation.ts';
 import { type Explanation, explain, type LadderStep } from '../model/explanation.ts';
 import type { Verdict } from '../model/model.ts';
 
@@ -27,7 +28,9 @@ export function explainCommand(): Command {
       }
       if (entity === '') throw new InputError('explain: expected an entity, got "".');
       const explanation = explain(loadModel(path), entity, hashEntity(entity), words);
-      process.stdout.write(flags.json ? `${JSON.stringify(asJson(explanation))}\n` : drawing(explanation));
+      process.stdout.write(
+        flags.json ? `${JSON.stringify(explanationObject(explanation))}\n` : drawing(explanation),
+      );
     });
 }
 
@@ -83,41 +86,3 @@ function percent(share: number): string {
 
 const nats = (value: number) => value.toFixed(3).replace('-', '−');
 const signed = (value: number) => (value < 0 ? nats(value) : `+${nats(value)}`);
-
-/** Keys as in the lines of `score`. */
-function asJson(explanation: Explanation): object {
-  const {
-    entity,
-    address,
-    dotProduct,
-    anomaly,
-    pValue,
-    verdict,
-    threshold,
-    steps,
-    logRatio,
-    terms,
-    reasons,
-  } = explanation;
-  return {
-    entity,
-    address,
-    dot_product: dotProduct,
-    anomaly,
-    p_value: pValue,
-    verdict,
-    threshold,
-    log_ratio: logRatio,
-    terms,
-    ladder: steps.map(({ network, ownPlaces, ownShare, background, ratio, weight, share }) => ({
-      network,
-      own_places: ownPlaces,
-      own_share: ownShare,
-      background,
-      ratio,
-      weight,
-      share,
-    })),
-    reasons,
-  };
-}

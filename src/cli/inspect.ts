@@ -69,7 +69,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
     [
       'threshold',
       threshold
-        ? `${threshold.anomaly.toFixed(3)}: ${thresholdRuleText(threshold)}, ${(100 * threshold.falsePositiveRate).toFixed(2)} % of the later ones`
+        ? `${threshold.anomaly.toFixed(3)}: ${thresholdRuleText(threshold)}`
         : 'none: later honest events were too few',
     ],
     [

@@ -72,8 +72,7 @@ function fitSummary({ fittedOn, stacking }: FittedModel): string {
 
 export function thresholdText({ threshold }: ModelCard): string {
   if (!threshold) return 'threshold: none, later honest events were too few';
-  const { anomaly, falsePositiveRate } = threshold;
-  return `threshold: suspicious from an anomaly of ${anomaly.toFixed(3)} on (${thresholdRuleText(threshold)}; ${(100 * falsePositiveRate).toFixed(2)} % of the later ones)`;
+  return `threshold: suspicious from an anomaly of ${threshold.anomaly.toFixed(3)} on (${thresholdRuleText(threshold)})`;
 }
 
 /** `login.model: 12.3 MB, trained in 4.5 s (1,234 events/s)` */

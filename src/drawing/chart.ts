@@ -88,4 +88,18 @@ circle.curve{fill:var(--paper,#fff);stroke-dasharray:none;stroke-width:2.2}
 .attack-area{fill:var(--attack);fill-opacity:.3;stroke:var(--attack);stroke-width:1.8;stroke-dasharray:7 3}
 .metric{fill:none;stroke:var(--mixture);stroke-width:2.4}
 circle.metric{fill:var(--mixture)}
+.ladder text.rung-name{fill:var(--ink,currentColor)}
+.ladder .most text{font-weight:600}
+.ladder .rung-ground{fill:transparent}
+.ladder .rung:hover .rung-ground,.ladder .most .rung-ground{fill:var(--panel,#f5f7f9)}
+.ladder .nest{fill:none;stroke:var(--axis);stroke-opacity:.5}
+.ladder .own{fill:var(--honest);stroke:var(--honest);stroke-width:1.6}
+.ladder .own.none{fill:var(--paper,#fff)}
+.ladder .everybody{fill:var(--ink-soft)}
+.ladder .between{stroke-width:2}
+.ladder .between.more{stroke:var(--honest);stroke-opacity:.55}
+.ladder .between.less{stroke:var(--attack)}
+.ladder .part{fill:var(--honest)}
+.ladder .own-sign{fill:var(--honest)}
+.ladder .everybody-sign{fill:var(--ink-soft)}
 `;

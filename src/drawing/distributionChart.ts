@@ -1,80 +1,77 @@
-import { scaleLinear } from 'd3-scale';
+import { type ScaleLinear, scaleLinear } from 'd3-scale';
 import { area, curveBasis } from 'd3-shape';
 import { at, framedChart, plotArea, type Tick } from './chart.ts';
 import { type Html, html } from './html.ts';
 
-/** Bins over the drawn span: fine enough for the shape, coarse enough for a few thousand events. */
-const BINS = 90;
+/** Events of two kinds, counted in bins of the same width from `from` to `to`. B bins. */
+export interface BinnedAnomalies {
+  from: number;
+  to: number;
+  honest: readonly number[]; // (B)
+  attacks: readonly number[]; // (B)
+}
 
-/** This share of each group at either end is not drawn, so that a few extreme events do not squeeze the rest. */
-export const UNDRAWN_SHARE = 0.002;
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** Where an anomaly stands, in user units from the left: for marks that move over the picture. */
+export function anomalyScale(
+  { from, to }: BinnedAnomalies,
+  size: Size,
+  threshold = Number.NaN,
+): ScaleLinear<number, number> {
+  const { left, right } = plotArea(size);
+  const isMarked = Number.isFinite(threshold);
+  const low = isMarked ? Math.min(from, threshold) : from;
+  const high = isMarked ? Math.max(to, threshold) : to;
+  return scaleLinear().domain([low, high]).nice().range([left, right]);
+}
 
 /**
  * How anomalies of honest events and of attacks are distributed, each with the same area.
- * @param honest  ascending
- * @param attacks ascending
+ * @param threshold marked where it is finite; NaN: none is
  */
-export function distributionChart(
-  honest: Float64Array,
-  attacks: Float64Array,
-  threshold: number,
-  size: { width: number; height: number },
-): Html {
+export function distributionChart(bins: BinnedAnomalies, threshold: number, size: Size): Html {
   const plot = plotArea(size);
-  const [low, high] = drawnSpan(honest, attacks, threshold);
-  const x = scaleLinear().domain([low, high]).nice().range([plot.left, plot.right]);
-  const [from, to] = x.domain();
-  const honestShares = shares(honest, from, to);
-  const attackShares = shares(attacks, from, to);
-  const top = Math.max(...honestShares, ...attackShares);
+  const x = anomalyScale(bins, size, threshold);
+  const honest = shares(bins.honest);
+  const attacks = shares(bins.attacks);
+  const top = Math.max(...honest, ...attacks) || 1;
   const y = scaleLinear().domain([0, top]).nice(4).range([plot.bottom, plot.top]);
-  const width = (to - from) / BINS;
+  const width = (bins.to - bins.from) / honest.length;
   const shape = area<number>(
-    (_, bin) => x(from + (bin + 0.5) * width),
+    (_, bin) => x(bins.from + (bin - 0.5) * width),
     plot.bottom,
     (share) => y(share),
   )
     .curve(curveBasis)
     .digits(2);
-  const ticks = x.ticks(8).map((value): Tick => [value, String(value).replace('-', '−')]);
+  // An empty bin at either end lets the shape come down to the axis.
+  const path = (shares: number[]) => shape([0, ...shares, 0]) ?? '';
+  const ticks = x
+    .ticks(Math.max(3, Math.min(8, Math.round(size.width / 90))))
+    .map((value): Tick => [value, String(value).replace('-', '−')]);
   const yTicks = y.ticks(4).map((value): Tick => [value, `${Number((value * 100).toPrecision(3))} %`]);
-  const isDrawn = threshold >= from && threshold <= to;
   return framedChart(
     {
       ...size,
-      description: 'Distributions of the anomaly of honest events and of attacks, with the threshold',
+      description: `Distributions of the anomaly of honest events and of attacks${Number.isNaN(threshold) ? '' : ', with the threshold'}`,
       x: { scale: x, ticks, title: 'anomaly in nats (left: expected, right: strange)' },
       y: { scale: y, ticks: yTicks, title: 'share of events in a bin' },
     },
     [
-      html`<path class="honest-area" d="${shape(honestShares) ?? ''}"/>`,
-      html`<path class="attack-area" d="${shape(attackShares) ?? ''}"/>`,
-      isDrawn ? thresholdMark(x(threshold), plot) : '',
+      html`<path class="honest-area" d="${path(honest)}"/>`,
+      html`<path class="attack-area" d="${path(attacks)}"/>`,
+      Number.isFinite(threshold) ? thresholdMark(x(threshold), plot) : '',
     ],
   );
 }
 
-function drawnSpan(honest: Float64Array, attacks: Float64Array, threshold: number): [number, number] {
-  const quantile = (sorted: Float64Array, share: number) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))];
-  let low = Math.min(quantile(honest, UNDRAWN_SHARE), quantile(attacks, UNDRAWN_SHARE));
-  let high = Math.max(quantile(honest, 1 - UNDRAWN_SHARE), quantile(attacks, 1 - UNDRAWN_SHARE));
-  if (Number.isFinite(threshold)) {
-    low = Math.min(low, threshold);
-    high = Math.max(high, threshold);
-  }
-  // All events alike still need an axis.
-  return high > low ? [low, high] : [low - 1, high + 1];
-}
-
-/** @returns the share of all values in each of the bins of [from, to) */
-function shares(sorted: Float64Array, from: number, to: number): number[] {
-  const counts = new Array<number>(BINS).fill(0);
-  for (const value of sorted) {
-    const bin = Math.floor(((value - from) / (to - from)) * BINS);
-    if (bin >= 0 && bin < BINS) counts[bin]++;
-  }
-  return counts.map((count) => count / sorted.length);
+function shares(counts: readonly number[]): number[] {
+  const all = counts.reduce((sum, count) => sum + count, 0) || 1;
+  return counts.map((count) => count / all);
 }
 
 function thresholdMark(x: number, { top, bottom, right }: ReturnType<typeof plotArea>): Html {

@@ -1,4 +1,6 @@
+import { trainingIdentity } from '../model/trainingIdentity.ts';
 import type { OperatingPoint } from '../ranking/roc.ts';
+import { distributionOf, operatingPoints } from './distribution.ts';
 import {
   type Comparison,
   type Evaluation,
@@ -23,6 +25,16 @@ export function metricsObject(evaluation: Evaluation, thresholds: ThresholdTable
     kind: 'ip-insights-metrics',
     version: METRICS_VERSION,
     trained_by: card.trainedBy,
+    model: {
+      identity: trainingIdentity(card),
+      trained_by: card.trainedBy,
+      seed: card.seed,
+      events: card.data.events,
+      events_added: card.data.eventsAdded,
+      accounts: card.data.entities,
+      first_time: card.data.firstTime,
+      last_time: card.data.lastTime,
+    },
     inputs: { ...names, ranges_sha256: ranges?.sha256 ?? null },
     seed: evaluation.seed,
     sample: evaluation.sampleSize,
@@ -36,6 +48,7 @@ export function metricsObject(evaluation: Evaluation, thresholds: ThresholdTable
       honest_events_per_day: traffic?.eventsPerDay ?? null,
     },
     discriminator_auc: evaluation.discriminatorAuc,
+    detectors: evaluation.detectors.map(({ id, title, meaning }) => ({ detector: id, title, meaning })),
     threshold: finite(thresholds.chosen.threshold),
     chosen: thresholdObject(thresholds.chosen),
     thresholds: thresholds.rows.map(thresholdObject),
@@ -76,9 +89,11 @@ function thresholdObject(row: Threshold) {
   };
 }
 
-function comparisonObject({ attacker, honestKind, honestEvents, attackEvents, detectors }: Comparison) {
+function comparisonObject(comparison: Comparison) {
+  const { attacker, title, honestKind, honestEvents, attackEvents, detectors, model } = comparison;
   return {
     attacker,
+    title,
     honest_kind: honestKind,
     honest_events: honestEvents,
     attack_events: attackEvents,
@@ -89,6 +104,20 @@ function comparisonObject({ attacker, honestKind, honestEvents, attackEvents, de
       fpr_at_tpr: quality.atTruePositiveRate.map(limitedObject),
       roc: quality.roc.map(pointObject),
     })),
+    ...(honestKind === null && {
+      distribution: distributionOf(model),
+      operating_points: pointsObject(comparison),
+    }),
+  };
+}
+
+/** A column each: many points, few bytes. */
+function pointsObject({ model }: Comparison) {
+  const points = operatingPoints(model);
+  return {
+    threshold: points.map(({ threshold }) => threshold),
+    fpr: points.map(({ falsePositiveRate }) => falsePositiveRate),
+    tpr: points.map(({ truePositiveRate }) => truePositiveRate),
   };
 }
 

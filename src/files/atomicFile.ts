@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import {
   chmodSync,
   closeSync,
+  fsync,
   fsyncSync,
   openSync,
   readdirSync,
@@ -201,6 +202,20 @@ export class AtomicFile {
       throw writeFailure(this.path, error);
     }
     this.sizeBytes += bytes.length;
+  }
+
+  /** Brings what was written to the disk while others work, so that `commit` has little left to wait for. */
+  async flush(): Promise<void> {
+    try {
+      await new Promise<void>((resolve, reject) =>
+        fsync(this.#file, (error) => (error ? reject(error) : resolve())),
+      );
+    } catch (error) {
+      // A device or a pipe has nothing to bring anywhere.
+      if ((error as NodeJS.ErrnoException).code === 'EINVAL') return;
+      this.abandon();
+      throw writeFailure(this.path, error);
+    }
   }
 
   /** Makes the file appear under its name. */

@@ -51,7 +51,14 @@ export function tailOf(sorted: Float64Array): Tail {
  * Between two kept anomalies the count is that of the one above, which is right or, where some were left out, too low by
  * 1 % at most.
  */
-export function pValueOf({ events, anomalies, atLeast }: Tail, anomaly: number): number {
+export function pValueOf(tail: Tail, anomaly: number): number {
+  return (1 + countedAtLeast(tail, anomaly)) / (1 + tail.events);
+}
+
+/** The share of the honest events at least as strange; NaN where there are none. Too low by 1 % of itself at most. */
+export const shareAtLeast = (tail: Tail, anomaly: number) => countedAtLeast(tail, anomaly) / tail.events;
+
+function countedAtLeast({ anomalies, atLeast }: Tail, anomaly: number): number {
   const value = Math.fround(anomaly);
   // The first kept anomaly that is not below the value.
   let from = 0;
@@ -61,7 +68,31 @@ export function pValueOf({ events, anomalies, atLeast }: Tail, anomaly: number):
     if (anomalies[middle] < value) from = middle + 1;
     else to = middle;
   }
-  return (1 + (atLeast[from] ?? 0)) / (1 + events);
+  return atLeast[from] ?? 0;
+}
+
+/**
+ * Some of the points of a tail, ascending: for each how many honest events are at least that strange. The strangest and the least strange
+ * are among them, the others lie evenly in the logarithm of the count.
+ * @param most at least 2
+ */
+export function thinnedTail(
+  { anomalies, atLeast }: Tail,
+  most: number,
+): [anomaly: number, atLeast: number][] {
+  const last = anomalies.length - 1;
+  if (last < 0) return [];
+  const place = (m: number) => Math.log(atLeast[m] / atLeast[last]);
+  const step = last < most ? 0 : place(0) / (most - 2);
+  const points: [number, number][] = [[anomalies[last], atLeast[last]]];
+  let next = step;
+  for (let m = last - 1; m >= 0; m--) {
+    // Equal anomalies are one point.
+    if (anomalies[m] === points[points.length - 1][0] || (m > 0 && place(m) < next)) continue;
+    points.push([anomalies[m], atLeast[m]]);
+    next = Math.max(next, place(m)) + step;
+  }
+  return points.reverse();
 }
 
 /** The lowest anomaly that at most this share of the honest events reach; NaN where none is kept that few reach. */

@@ -9,7 +9,7 @@ import type { Training } from '../neural/train.ts';
 import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
 import type { EpochRecord } from './modelCard.ts';
-import { epochRecordSchema, hyperparametersSchema } from './modelFile.ts';
+import { epochRecordSchema, hyperparametersSchema } from './modelFileKind.ts';
 import {
   type Column,
   type FileKind,

@@ -36,14 +36,19 @@ export interface Explanation extends Assessment {
   reasons: Reason[];
 }
 
-/** Takes the score of an event apart. @param hash low and high word of the entity's hash */
+/**
+ * Takes the score of an event apart.
+ * @param hash           low and high word of the entity's hash
+ * @param givenThreshold suspicious at this anomaly and above; default: the model's own
+ */
 export function explain(
   model: Model,
   entity: string,
   [hashLow, hashHigh]: Uint32Array | [number, number],
   words: AddressWords,
+  givenThreshold?: number,
 ): Explanation {
-  const assessed = model.assess(hashLow, hashHigh, words);
+  const assessed = model.assess(hashLow, hashHigh, words, 0, givenThreshold);
   const reasons = model.reasons();
   const number = model.seen.find(hashLow, hashHigh);
   const { scorer, mixture, history } = model;
@@ -81,7 +86,7 @@ export function explain(
     ...assessed,
     entity,
     address: formatAddress(words),
-    threshold: model.thresholdFor(number) ?? null,
+    threshold: givenThreshold ?? model.thresholdFor(number) ?? null,
     steps,
     logRatio: logL,
     terms: {

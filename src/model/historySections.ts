@@ -9,7 +9,7 @@ import { type PopulationParts, populationParts } from '../history/populationPart
 import { RUNGS } from '../history/rungs.ts';
 import { CALIBRATION_ROWS, Calibration, type Tail } from './calibration.ts';
 import type { Model } from './model.ts';
-import type { FileCard } from './modelFile.ts';
+import type { FileCard } from './modelFileKind.ts';
 import type { Column, Sections } from './sectionFile.ts';
 
 /*

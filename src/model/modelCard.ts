@@ -90,12 +90,13 @@ export interface TableCard {
   sha256: string;
 }
 
-/** A threshold that was set on honest events later than the training. */
+/** A threshold that was set on honest events later than the training, or by hand. */
 export interface ModelThreshold {
   /** suspicious at this anomaly and above */
   anomaly: number;
-  rule: 'max_fpr' | 'max_alerts_per_day';
-  limit: number;
-  /** the share of honest events that it flags, as far as the later events can tell */
-  falsePositiveRate: number;
+  rule: 'max_fpr' | 'max_alerts_per_day' | 'manual';
+  /** what the rule was asked for; null: a person chose the anomaly itself */
+  limit: number | null;
+  /** the share of honest events that it flags, as far as the later events can tell; null where there were none */
+  falsePositiveRate: number | null;
 }

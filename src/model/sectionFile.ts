@@ -105,6 +105,25 @@ export function writeSections<Card>(
 ): void {
   // Puts the keys into the order of the schema, and would find a card that no reader takes.
   const card = kind.card.parse(givenCard);
+  const hash = createHash('sha256');
+  let at = 0;
+  const put = (bytes: Bytes) => {
+    for (const piece of pieces(inMemory(bytes))) {
+      hash.update(piece);
+      write(piece);
+    }
+    at += bytes.byteLength;
+  };
+  put(headOf(kind, card));
+  for (const [name] of kind.layout(card)) {
+    for (const column of columns[name]) put(column);
+    put(new Uint8Array(aligned(at) - at));
+  }
+  write(hash.digest());
+}
+
+/** Magic, version and header: all that stands before the first section. */
+export function headOf<Card>(kind: FileKind<Card>, card: Card): Uint8Array {
   const wanted = kind.layout(card);
   // Offsets stand in the header, whose length decides the offsets: lay out with a generous header first.
   const describe = (headerBytes: number) => {
@@ -117,29 +136,14 @@ export function writeSections<Card>(
     return new TextEncoder().encode(JSON.stringify({ card, sections }));
   };
   const headerBytes = aligned(PREAMBLE_BYTES + describe(2 ** 40).length) - PREAMBLE_BYTES;
-  const header = new Uint8Array(headerBytes).fill(32);
-  header.set(describe(headerBytes));
-  const hash = createHash('sha256');
-  let at = 0;
-  const put = (bytes: Bytes) => {
-    for (const piece of pieces(inMemory(bytes))) {
-      hash.update(piece);
-      write(piece);
-    }
-    at += bytes.byteLength;
-  };
-  const preamble = new Uint8Array(PREAMBLE_BYTES);
-  preamble.set(new TextEncoder().encode(kind.magic));
-  const view = new DataView(preamble.buffer);
+  const head = new Uint8Array(PREAMBLE_BYTES + headerBytes);
+  head.set(new TextEncoder().encode(kind.magic));
+  const view = new DataView(head.buffer);
   view.setUint32(8, kind.version, true);
   view.setUint32(12, headerBytes, true);
-  put(preamble);
-  put(header);
-  for (const [name] of wanted) {
-    for (const column of columns[name]) put(column);
-    put(new Uint8Array(aligned(at) - at));
-  }
-  write(hash.digest());
+  head.fill(32, PREAMBLE_BYTES);
+  head.set(describe(headerBytes), PREAMBLE_BYTES);
+  return head;
 }
 
 /** What was read of a file that stays on the disk. */
@@ -223,8 +227,23 @@ function checkFile<Card>(
   name: string,
   checksum: Checksum = 'verify',
 ): { card: Card; sections: Section[] } {
+  const { card, sections, end } = checkHead(kind, source, name);
+  if (checksum === 'elsewhere') return { card, sections };
+  const hash = createHash('sha256');
+  for (const piece of pieces(source, end)) hash.update(piece);
+  requireDigest(kind, hash.digest(), source, end, name);
+  return { card, sections };
+}
+
+/** Header, sections and length. @returns where the first section begins and the last one ends, too */
+export function checkHead<Card>(
+  kind: FileKind<Card>,
+  source: Source,
+  name: string,
+): { card: Card; sections: Section[]; headBytes: number; end: number } {
   const { card, sections, headerBytes } = readHeader(kind, source, name);
-  const end = checkSections(kind, card, sections, PREAMBLE_BYTES + headerBytes, name);
+  const headBytes = PREAMBLE_BYTES + headerBytes;
+  const end = checkSections(kind, card, sections, headBytes, name);
   const expectedBytes = end + DIGEST_BYTES;
   const { sizeBytes } = source;
   if (sizeBytes < expectedBytes) {
@@ -237,15 +256,26 @@ function checkFile<Card>(
       `${name}: has ${counted(sizeBytes - expectedBytes, 'byte')} too many: expected ${expectedBytes}, got ${sizeBytes}. ${kind.getAnother}`,
     );
   }
-  if (checksum === 'elsewhere') return { card, sections };
-  const hash = createHash('sha256');
-  for (const piece of pieces(source, end)) hash.update(piece);
-  if (Buffer.compare(hash.digest(), source.piece(end, DIGEST_BYTES)) !== 0) {
-    throw new InputError(
-      `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
-    );
-  }
-  return { card, sections };
+  return { card, sections, headBytes, end };
+}
+
+export function requireDigest<Card>(
+  kind: FileKind<Card>,
+  digest: Uint8Array,
+  source: Source,
+  end: number,
+  name: string,
+): void {
+  if (Buffer.compare(digest, source.piece(end, DIGEST_BYTES)) === 0) return;
+  throw new InputError(
+    `${name}: its checksum does not match its content: the file was changed or damaged. ${kind.getAnother}`,
+  );
+}
+
+/** The checksum at the end of a file, which names its content. @returns hex */
+export function digestOf({ buffer, byteOffset, byteLength }: Bytes): string {
+  const length = Math.min(DIGEST_BYTES, byteLength);
+  return Buffer.from(new Uint8Array(buffer, byteOffset + byteLength - length, length)).toString('hex');
 }
 
 /** @returns where the last section ends, gap included */

@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts';
-import { type Calibration, calibrationRow, LEAST_EVENTS, thresholdOf } from './calibration.ts';
+import { type Calibration, calibrationRow, LEAST_EVENTS, shareAtLeast, thresholdOf } from './calibration.ts';
 import type { ModelThreshold } from './modelCard.ts';
 
 /** How the model's own threshold is chosen: by one of the two. */
@@ -11,7 +11,7 @@ export interface ThresholdRule {
 }
 
 /** Honest later events that must be flagged before their share means something. */
-const LEAST_FLAGGED = 2;
+export const LEAST_FLAGGED = 2;
 
 /**
  * The threshold by honest events later than the training.
@@ -43,13 +43,19 @@ export function chooseThreshold(
   };
 }
 
+/** A threshold that a person chose, with the share of honest later events that it flags. */
+export function manualThreshold({ all }: Calibration, anomaly: number): ModelThreshold {
+  const falsePositiveRate = all.events === 0 ? null : shareAtLeast(all, anomaly);
+  return { anomaly, rule: 'manual', limit: null, falsePositiveRate };
+}
+
 /**
  * The same for accounts without a history: as many of them flagged as of the others, by honest later events of accounts that
  * were new then. Where those were too few, 0, at which an attacker is as likely, or the model's threshold if that is higher.
  */
 export function newcomerThreshold({ rows }: Calibration, threshold: ModelThreshold): number {
   const newcomers = rows[calibrationRow(0)];
-  if (newcomers.events >= LEAST_EVENTS) {
+  if (newcomers.events >= LEAST_EVENTS && threshold.falsePositiveRate !== null) {
     const anomaly = thresholdOf(newcomers, threshold.falsePositiveRate);
     if (!Number.isNaN(anomaly)) return anomaly;
   }

@@ -28,7 +28,6 @@ export async function openApiDocument(register: (app: FastifyInstance) => void):
         { name: 'Score', description: 'Scores with reasons' },
         { name: 'Console', description: 'What the pages for analysts ask' },
         { name: 'Models', description: "SageMaker's multi-model API" },
-        { name: 'Console', description: 'What the pages of the console ask: events, labels, accounts' },
         { name: 'Operation', description: 'For those who run the server' },
       ],
     },

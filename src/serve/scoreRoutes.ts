@@ -7,8 +7,7 @@ import { latestTime } from '../events/future.ts';
 import { formatTime, parseTime } from '../events/time.ts';
 import { emptyTally, roundedFigures } from '../inference/answer.ts';
 import { RequestError } from '../inference/requestError.ts';
-import { HYPERPARAMETERS } from '../neural/hyperparameters.ts';
-import { version } from '../version.ts';
+import { describeModel } from './describeModel.ts';
 import { isOneLine, type Observation } from './journal.ts';
 import { inShape, readJsonBody } from './readBody.ts';
 import { bodyErrors, described, figuresShape, JSON_LIMITS, jsonSchema, schema } from './schemas.ts';
@@ -18,7 +17,7 @@ import type { Serving } from './serving.ts';
 /** More take longer than others should wait; `/invocations` with `detail=full` takes any number. */
 const MOST_EVENTS = 1000;
 
-const event = z.object({ entity: z.string().min(1), address: z.string() });
+export const event = z.object({ entity: z.string().min(1), address: z.string() });
 const timedEvent = event.extend({
   time: z
     .union([z.number(), z.string()])
@@ -93,7 +92,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
   app.get(
     '/v1/model',
     described(() => schema('Score', 'The model in use', { 200: 'what it was trained with, and when' })),
-    (_, reply) => reply.send(describeModel(serving.main, serving.keepsJournal)),
+    (_, reply) => reply.send(describeModel(serving)),
   );
 
   app.post(
@@ -106,7 +105,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
     ),
     async (_, reply) => {
       const loaded = await serving.reload();
-      return reply.send(loaded ? describeModel(loaded, serving.keepsJournal) : {});
+      return reply.send(loaded ? describeModel(serving) : {});
     },
   );
 
@@ -150,7 +149,7 @@ function observationOf({ entity, address, time }: z.infer<typeof timedEvent>, pr
   return { entity, words, time: seconds };
 }
 
-/** @throws RequestError 400 */
+/** The words of an address. @param place of it in messages @throws RequestError 400 */
 export function wordsOf(address: string, place: string): AddressWords {
   const words = parseAddress(address);
   if (words) return words;
@@ -158,41 +157,4 @@ export function wordsOf(address: string, place: string): AddressWords {
     400,
     `${place}: expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`,
   );
-}
-
-const timeText = (seconds: number | null) => (seconds === null ? null : formatTime(seconds));
-
-/** AWS's names for hyperparameters, as in training jobs. */
-function describeModel(
-  { model, loadedAt, sizeBytes }: ServedModel,
-  keepsJournal: boolean,
-): Record<string, unknown> {
-  const { data, hyperparameters, threshold, trainedBy, seed, mixture, quantization } = model.card;
-  return {
-    version,
-    trained_by: trainedBy,
-    loaded_at: new Date(loadedAt).toISOString(),
-    size_bytes: sizeBytes,
-    seed,
-    hyperparameters: Object.fromEntries(
-      HYPERPARAMETERS.map(({ name, awsName }) => [awsName, hyperparameters[name]]),
-    ),
-    data: {
-      events: data.events,
-      entities: data.entities,
-      first_time: timeText(data.firstTime),
-      last_time: timeText(data.lastTime),
-      events_added: data.eventsAdded,
-    },
-    tables: mixture.tables.map(({ kind, name }) => ({ kind, name })),
-    half_life_days: mixture.halfLifeDays,
-    vector_bits: quantization?.bits ?? 32,
-    threshold: threshold && {
-      anomaly: threshold.anomaly,
-      rule: threshold.rule,
-      limit: threshold.limit,
-      false_positive_rate: threshold.falsePositiveRate,
-    },
-    keeps_observed_events: keepsJournal,
-  };
 }

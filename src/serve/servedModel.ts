@@ -1,6 +1,7 @@
 import { basename } from 'node:path';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { Model } from '../model/model.ts';
+import { digestOf } from '../model/sectionFile.ts';
 import type { SharedModel } from '../model/sharedBytes.ts';
 import { beginSharedModel, openSharedModel } from '../model/sharedModel.ts';
 
@@ -11,6 +12,8 @@ export interface ServedModel {
   number: number;
   /** of its file, in bytes */
   sizeBytes: number;
+  /** checksum of its file: which file it is, whatever its name holds by now */
+  digest: string;
   /** milliseconds since 1970 */
   loadedAt: number;
   /** of the last event in its file, seconds since 1970; −∞ where its events have no times */
@@ -21,6 +24,7 @@ const served = (model: Model, number: number, { bytes }: SharedModel): ServedMod
   model,
   number,
   sizeBytes: bytes.byteLength,
+  digest: digestOf(bytes as DataView),
   loadedAt: Date.now(),
   lastTime: model.card.data.lastTime ?? Number.NEGATIVE_INFINITY,
 });

@@ -7,6 +7,8 @@ import { rocChart } from '../../drawing/rocChart.ts';
 import { trainingChart } from '../../drawing/trainingChart.ts';
 import { collectEvents } from '../../index.ts';
 import { trainModel } from '../../model/trainModel.ts';
+import { rankScores } from '../../ranking/roc.ts';
+import { distributionOf } from '../distribution.ts';
 import { evaluateModel } from '../evaluateModel.ts';
 import { renderReport } from './report.ts';
 
@@ -80,6 +82,8 @@ const finiteOnly = (svg: string) => {
   return svg;
 };
 
+const binned = (honest: number[], attacks: number[]) => distributionOf(rankScores(honest, attacks));
+
 test('charts of few, equal and infinite values have no hole', () => {
   const points = [
     { threshold: Number.NaN, truePositiveRate: 0, falsePositiveRate: 0 },
@@ -88,8 +92,9 @@ test('charts of few, equal and infinite values have no hole', () => {
   ];
   const roc = finiteOnly(rocChart([{ detector: 'new_address', points }], 3, undefined, SIZE).text);
   assert.equal(roc.match(/<circle/g)!.length, 1);
-  finiteOnly(distributionChart(Float64Array.of(1, 1), Float64Array.of(1), 1, SIZE).text);
-  finiteOnly(distributionChart(Float64Array.of(-5, 1), Float64Array.of(0, 9), -Infinity, SIZE).text);
+  finiteOnly(distributionChart(binned([1, 1], [1]), 1, SIZE).text);
+  finiteOnly(distributionChart(binned([-5, 1], [0, 9]), -Infinity, SIZE).text);
+  finiteOnly(distributionChart(binned([-Infinity, 1], [0, Infinity]), Number.NaN, SIZE).text);
   finiteOnly(trainingChart([0.25], 'accuracy', SIZE).text);
   finiteOnly(trainingChart([0, 0, 0], 'accuracy', SIZE).text);
 });

@@ -1,7 +1,8 @@
-import { distributionChart, UNDRAWN_SHARE } from '../../drawing/distributionChart.ts';
+import { distributionChart } from '../../drawing/distributionChart.ts';
 import { Html, html } from '../../drawing/html.ts';
 import { lineSample, rocChart } from '../../drawing/rocChart.ts';
 import { trainingChart } from '../../drawing/trainingChart.ts';
+import { distributionOf, UNBINNED_SHARE } from '../distribution.ts';
 import type { Comparison, Evaluation, ThresholdTable } from '../evaluation.ts';
 import { amount, anomalyText, area, attacksText, chosenSentence, percent } from '../sentences.ts';
 import { reportStyles } from './styles.ts';
@@ -141,10 +142,10 @@ function rocFigure(
 
 function distributionFigure(comparison: Comparison, threshold: number): Html {
   const { model } = comparison;
-  return html`<figure><div class="wide">${distributionChart(model.honest, model.attacks, threshold, LARGE)}</div>
+  return html`<figure><div class="wide">${distributionChart(distributionOf(model), threshold, LARGE)}</div>
 <ul class="legend"><li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="honest-area" x="1" y="1" width="24" height="12"/></svg> honest events</li>
 <li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="attack-area" x="1" y="1" width="24" height="12"/></svg> ${attacksText(comparison)}</li></ul>
-<figcaption>Everything at or right of the threshold (${anomalyText(threshold)}) is flagged. Honest events there are false alarms, such as journeys; attacks left of it are missed. The outermost ${percent(UNDRAWN_SHARE)} at either end are not drawn.</figcaption></figure>`;
+<figcaption>Everything at or right of the threshold (${anomalyText(threshold)}) is flagged. Honest events there are false alarms, such as journeys; attacks left of it are missed. The outermost ${percent(UNBINNED_SHARE)} at either end are not drawn.</figcaption></figure>`;
 }
 
 function trainingFigures({ card }: Evaluation): Html {

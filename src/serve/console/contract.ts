@@ -219,15 +219,100 @@ export interface MapNeighbours {
 
 /** PUT /v1/model/threshold: one of the three; answered by GET /v1/model's object */
 export interface ThresholdChange {
-  anomaly?: number;
-  max_fpr?: number;
-  max_alerts_per_day?: number;
+  /** set by hand; null: the model has no threshold, as before somebody saved one */
+  anomaly?: number | null | undefined;
+  max_fpr?: number | undefined;
+  max_alerts_per_day?: number | undefined;
+}
+
+export interface SavedThreshold {
+  anomaly: number;
+  rule: 'max_fpr' | 'max_alerts_per_day' | 'manual';
+  /** null: by hand */
+  limit: number | null;
+  /** share of the later honest events that it flags; null where there were none */
+  false_positive_rate: number | null;
+}
+
+/** GET /v1/model */
+export interface ModelAnswer {
+  version: string;
+  trained_by: string;
+  loaded_at: string;
+  size_bytes: number;
+  /** tells models of different trainings apart, as `model.identity` of metrics.json */
+  identity: string;
+  seed: number;
+  hyperparameters: Record<string, number>;
+  data: {
+    events: number;
+    ipv4_events: number;
+    ipv6_events: number;
+    entities: number;
+    /** with a vector */
+    networks: number;
+    first_time: string | null;
+    last_time: string | null;
+    /** since the vectors were trained */
+    events_added: number;
+  };
+  /** epochs of the vectors */
+  training: { epoch: number; cross_entropy: number; accuracy: number; discriminator_auc: number | null }[];
+  fitted_on: { by_time: boolean; events: number; new_places: number };
+  /** of the later events; null without times */
+  honest_events_per_day: number | null;
+  /** later honest events of accounts with a history: ascending anomalies, each with the share at least that strange */
+  calibration: { events: number; points: [anomaly: number, shareAtLeast: number][] };
+  tables: { kind: 'asn' | 'country'; name: string }[];
+  half_life_days: number | null;
+  vector_bits: number;
+  threshold: SavedThreshold | null;
+  /** of the model's own, for accounts that it has not seen */
+  threshold_of_new_accounts: number | null;
+  /** of `serve --threshold`, which goes before the model's own */
+  server_threshold: number | null;
+  keeps_observed_events: boolean;
 }
 
 /** GET /v1/evaluation */
 export interface EvaluationAnswer {
   /** whether it was made of the model in use; null: the file does not say */
   matches: boolean | null;
-  /** metrics.json of `evaluate --json` */
-  metrics: unknown;
+  /** metrics.json of `evaluate --json`, without comparisons by kind of honest events and without the strangest events */
+  metrics: EvaluationMetrics;
+}
+
+/** A part of metrics.json (docs/evaluate.md). Files of earlier builds lack what is optional. */
+export interface EvaluationMetrics {
+  trained_by: string;
+  model?: { identity: string; events: number; events_added: number; last_time: number | null };
+  inputs: Record<string, string | null>;
+  seed: number;
+  counts: {
+    evaluation_events: number;
+    test_days: number | null;
+    honest_events_per_day: number | null;
+  };
+  discriminator_auc: number;
+  detectors?: { detector: string; title: string; meaning: string }[];
+  attackers: EvaluationAttacker[];
+  calibration:
+    | { training_events: string; honest_events: number; nominal_fpr: number[]; actual_fpr: number[] | null }[]
+    | null;
+  notes: string[];
+}
+
+export interface EvaluationAttacker {
+  attacker: string;
+  title?: string;
+  honest_events: number;
+  attack_events: number;
+  detectors: {
+    detector: string;
+    auc: number;
+    roc: { threshold: number | null; fpr: number; tpr: number }[];
+  }[];
+  distribution?: { from: number; to: number; honest: number[]; attacks: number[] };
+  /** columns, by descending threshold */
+  operating_points?: { threshold: number[]; fpr: number[]; tpr: number[] };
 }

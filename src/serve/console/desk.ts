@@ -2,6 +2,8 @@ import type { GroupTable } from '../../addresses/groupTable.ts';
 import { RecentEvents } from '../../scores/recentEvents.ts';
 import { ScoredEvents } from '../../scores/scoredEvents.ts';
 import type { Serving } from '../serving.ts';
+import type { EvaluationMetrics } from './contract.ts';
+import { readEvaluation } from './evaluationFile.ts';
 import { EventTable } from './eventTable.ts';
 import { GroupNames } from './groupNames.ts';
 import { Labels } from './labels.ts';
@@ -38,9 +40,13 @@ export class Desk {
   /** of the recent events, and how many there had been then */
   #recentTable: { table: EventTable; total: number } | undefined;
 
-  /** @throws InputError where a file of events is missing, or that of labels is damaged */
+  /** what was measured of a model, this or another one */
+  readonly evaluation: EvaluationMetrics | undefined;
+
+  /** @throws InputError where a file of events is missing, that of labels is damaged, or the evaluation is none */
   constructor(options: DeskOptions) {
     this.options = options;
+    this.evaluation = options.evaluation === undefined ? undefined : readEvaluation(options.evaluation);
     this.loading = new LoadedEvents(options.events, this.events);
     this.labels = new Labels(options.labels);
     this.recent = options.recent > 0 ? new RecentEvents(options.recent) : undefined;
