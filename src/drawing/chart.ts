@@ -52,6 +52,9 @@ export function at(coordinate: number): number {
   return Math.round(coordinate * 100) / 100;
 }
 
+/** How many groups have colours of their own, `--group-0` and so on; all others are grey. */
+export const GROUP_COLOURS = 8;
+
 /**
  * Colours for light and dark, told apart also by colour-blind readers: the palette of Okabe and Ito (2008), lightened
  * for dark paper. Lines of detectors differ in their dashes too.
@@ -59,12 +62,15 @@ export function at(coordinate: number): number {
 export const chartStyles = `
 :root{--mixture:#0072b2;--history:#5a3d9a;--freeman:#7a7a7a;--neural:#2e9bd6;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
 --popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
+--group-0:#0072b2;--group-1:#d55e00;--group-2:#00805c;--group-3:#b0558c;--group-4:#b37700;--group-5:#2e9bd6;--group-6:#6f5aa8;--group-7:#7a4a1d;--group-none:#8b949e;
 --grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}
 @media (prefers-color-scheme:dark){:root{--mixture:#63b8f2;--history:#b9a2f0;--freeman:#9a9a9a;--neural:#3f8fd0;--longest_shared_prefix:#ff9a52;--new_network:#3ecf9f;
 --new_address:#e29ac8;--popularity:#e0c04c;--oracle:#e8e8e8;--honest:#63b8f2;--attack:#ff9a52;--mark:#ff7a88;
+--group-0:#63b8f2;--group-1:#ff9a52;--group-2:#3ecf9f;--group-3:#e29ac8;--group-4:#e8c04c;--group-5:#4f8fe0;--group-6:#b9a2f0;--group-7:#c99a6b;--group-none:#7d8791;
 --grid:#2c333b;--axis:#8b949e;--ink-soft:#aab4bf}}
 @media print{:root{--mixture:#0072b2;--history:#5a3d9a;--freeman:#7a7a7a;--neural:#2e9bd6;--longest_shared_prefix:#d55e00;--new_network:#008a64;--new_address:#a8528a;
 --popularity:#8c6d00;--oracle:#333;--honest:#0072b2;--attack:#d55e00;--mark:#b00020;
+--group-0:#0072b2;--group-1:#d55e00;--group-2:#00805c;--group-3:#b0558c;--group-4:#b37700;--group-5:#2e9bd6;--group-6:#6f5aa8;--group-7:#7a4a1d;--group-none:#8b949e;
 --grid:#e3e6ea;--axis:#6b7480;--ink-soft:#4d5661}}
 .chart{display:block;width:100%;height:auto;font:13px system-ui,sans-serif;font-variant-numeric:tabular-nums}
 .chart .tick line{stroke:var(--grid)}
@@ -102,4 +108,19 @@ circle.metric{fill:var(--mixture)}
 .ladder .part{fill:var(--honest)}
 .ladder .own-sign{fill:var(--honest)}
 .ladder .everybody-sign{fill:var(--ink-soft)}
+${Array.from({ length: GROUP_COLOURS }, (_, i) => `.group-${i}{--group:var(--group-${i})}`).join('')}.group-none{--group:var(--group-none)}
+.icicle{font-size:11.5px}
+.icicle .cell rect{fill:var(--group);fill-opacity:.2}
+.icicle .cell.group-none rect{fill-opacity:.13}
+.icicle .cell:hover rect{fill-opacity:.36}
+.icicle .cell rect.edge,.icicle .cell:hover rect.edge{fill-opacity:1}
+.icicle .cell text,.icicle text.network{fill:var(--ink,#1b1f24)}
+.icicle .cell .provider{fill:var(--ink-soft)}
+.icicle .lane{stroke:var(--grid);fill:none}
+.icicle .new-lane{fill:var(--bad-panel,#fdecee);fill-opacity:.6}
+.last-day{stroke:var(--axis);stroke-width:2;fill:none}
+.event{--event:var(--good,#00663f);fill:var(--event);stroke:var(--paper,#fff);stroke-width:.8}
+.event.suspicious{--event:var(--bad,#a8001c)}
+.event.unknown{--event:var(--doubt,#6b5200)}
+.event.new{fill:var(--paper,#fff);stroke:var(--event);stroke-width:1.6}
 `;

@@ -42,6 +42,11 @@ export class EntityDictionary {
   /** @returns the number of the entity with that name, or −1 */
   find(name: string): number {
     const [low, high] = hashEntity(name);
+    return this.findHash(low, high);
+  }
+
+  /** The same by the two words of the name's hash. */
+  findHash(low: number, high: number): number {
     return this.#slots[this.#slotOf(low, high)];
   }
 

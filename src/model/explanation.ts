@@ -101,8 +101,15 @@ export function explain(
 /** So many weights are named; the rest is summed up. */
 const NAMED = 5;
 
-/** An account's weights in words, the heaviest first: `92 % its /20s, 5 % its providers, 3 % anywhere`. */
-export function weightsInWords(lambda: Float64Array, ipv4: boolean, kinds: string[]): string {
+/** One of an account's weights: of a rung, of providers, or of what is neither. */
+export interface NamedWeight {
+  /** `its /20s` */
+  name: string;
+  weight: number;
+}
+
+/** An account's weights by name, the heaviest first; those below half a percent are left out. */
+export function namedWeights(lambda: Float64Array, ipv4: boolean, kinds: string[]): NamedWeight[] {
   const lengths = rungsOf(ipv4);
   const name = (x: number) => {
     if (x === 0) return 'anywhere';
@@ -110,10 +117,17 @@ export function weightsInWords(lambda: Float64Array, ipv4: boolean, kinds: strin
     if (x - 2 >= PLACE_RUNG) return kinds[x - 2 - PLACE_RUNG] === 'asn' ? 'its providers' : 'its countries';
     return lengths[x - 2] === 0 ? `any of ${ipv4 ? 'IPv4' : 'IPv6'}` : `its /${lengths[x - 2]}s`;
   };
-  const parts = Array.from(lambda, (weight, x) => ({ weight, x }))
+  return Array.from(lambda, (weight, x) => ({ weight, x }))
     .filter(({ weight }) => weight >= 0.005)
     .sort((a, b) => b.weight - a.weight)
-    .map(({ weight, x }) => `${(100 * weight).toFixed(0)} % ${name(x)}`);
+    .map(({ weight, x }) => ({ name: name(x), weight }));
+}
+
+/** The same in words: `92 % its /20s, 5 % its providers, 3 % anywhere`. */
+export function weightsInWords(lambda: Float64Array, ipv4: boolean, kinds: string[]): string {
+  const parts = namedWeights(lambda, ipv4, kinds).map(
+    ({ name, weight }) => `${(100 * weight).toFixed(0)} % ${name}`,
+  );
   if (parts.length <= NAMED) return parts.join(', ');
   const rest = Array.from(lambda).sort((a, b) => b - a);
   const others = rest.slice(NAMED).reduce((sum, weight) => sum + weight, 0);

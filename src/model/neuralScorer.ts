@@ -88,8 +88,18 @@ export class NeuralScorer {
     entity: Float32Array,
     address: Float32Array,
   ): void {
-    this.#network.readEntityVector(hashModulo(hashLow, hashHigh, this.#numEntityVectors), entity);
-    this.#network.readAddressVector(words, index, address);
+    this.readEntityVector(hashLow, hashHigh, entity);
+    this.readAddressVector(words, index, address);
+  }
+
+  /** @param out f32[D], overwritten */
+  readEntityVector(hashLow: number, hashHigh: number, out: Float32Array): void {
+    this.#network.readEntityVector(hashModulo(hashLow, hashHigh, this.#numEntityVectors), out);
+  }
+
+  /** @param out f32[D], overwritten */
+  readAddressVector(words: AddressWords, index: number, out: Float32Array): void {
+    this.#network.readAddressVector(words, index, out);
   }
 
   /** Whether training saw no address of this family: then every dot product is zero. */

@@ -1,11 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import type { Serving } from '../serving.ts';
+import { AccountNames } from './accountNames.ts';
+import { accountRoutes } from './accountRoutes.ts';
 import { assetRoutes } from './assets.ts';
 import type { Desk } from './desk.ts';
 import { evaluationRoutes } from './evaluationRoutes.ts';
 import { eventRoutes } from './eventRoutes.ts';
 import { explainRoutes } from './explainRoutes.ts';
 import { labelRoutes } from './labelRoutes.ts';
+import { mapRoutes } from './mapRoutes.ts';
 import { thresholdRoutes } from './thresholdRoutes.ts';
 
 /** The pages of the console, and what they ask beside the server's other routes. */
@@ -19,4 +22,7 @@ export function consoleRoutes(app: FastifyInstance, serving: Serving, desk: Desk
   explainRoutes(app, serving);
   evaluationRoutes(app, serving, desk);
   thresholdRoutes(app, serving);
+  const names = new AccountNames(desk.events.entities);
+  accountRoutes(app, serving, desk, names);
+  mapRoutes(app, serving, desk, names);
 }

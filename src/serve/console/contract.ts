@@ -146,31 +146,68 @@ export interface LadderRow {
   share: number;
 }
 
+/** POST /v1/accounts/find {text} */
+export interface AccountsFound {
+  /** names that contain the text in any case of letters, those that begin with it first; at most 20 */
+  entities: string[];
+  /** how many names are known: those of loaded events. Of other accounts only the whole name finds anything. */
+  names: number;
+}
+
 /** POST /v1/account {entity} */
 export interface AccountAnswer {
   entity: string;
   /** whether the model has seen it */
   is_known: boolean;
+  /** whether the vectors were trained with it */
+  has_vector: boolean;
   events: number;
   places: number;
-  /** `92 % its /20s, …`, for each family that it uses */
-  weights: { family: 'IPv4' | 'IPv6'; sentence: string }[];
+  /** seconds since 1970 of the day of its last event; null where unknown */
+  last_time: number | null;
+  /** where it signs in from when the place is new, for each family that it uses */
+  weights: AccountWeightsOfFamily[];
+  /** whether the weights are its own, rather than those of accounts with as many places */
+  has_own_weights: boolean;
+  /** the most used first, at most 8; empty without tables */
+  providers: AccountProvider[];
   /** its networks, nested from wide to narrow: see AccountNetworkNode */
   networks: AccountNetworkNode[];
-  /** most alike first */
+  /** what of its places lies in networks that are not among those, as they are too many */
+  left_out: { places: number; events: number };
+  /** closest first: a network that k accounts use counts 1/k */
   neighbours: AccountNeighbour[];
 }
 
-/** A network that the account uses; children lie in it. The widest have no parent. */
+export interface AccountWeightsOfFamily {
+  family: 'IPv4' | 'IPv6';
+  /** `92 % its /20s, …` */
+  sentence: string;
+  /** heaviest first; those below half a percent are left out */
+  parts: { name: string; weight: number }[];
+}
+
+export interface AccountProvider {
+  provider: string | null;
+  country: string | null;
+  places: number;
+  events: number;
+}
+
+/**
+ * A network that the account uses; children lie in it. The widest have no parent. One network in another alone stands for both.
+ * Without children and of more than one place: its places are summed up.
+ */
 export interface AccountNetworkNode {
-  /** `198.51.100.0/24` */
+  /** `198.51.100.0/24`; an IPv4 address without a length */
   network: string;
-  /** prefix length in its family */
+  /** prefix length in its family: 8, 16, 24, 32; 32, 48, 64 of IPv6 */
   length: number;
   places: number;
   events: number;
   /** seconds since 1970 of the day of its last event; null where unknown */
   last_time: number | null;
+  /** where all its places have the same */
   provider: string | null;
   country: string | null;
   children: AccountNetworkNode[];
@@ -182,15 +219,20 @@ export interface AccountNeighbour {
   entity: string | null;
   /** networks that both use: /24, or /48 of IPv6 */
   shared_networks: number;
+  /** those with the fewest accounts first, at most 3, and how many accounts use each */
   examples: string[];
+  example_accounts: number[];
 }
 
 export type MapKind = 'accounts' | 'networks';
 
-/** POST /v1/map {kind, limit} */
+/**
+ * POST /v1/map {kind, limit}: accounts or networks as points, the most used first. Vectors are brought to length 1 before, as
+ * their direction is what says how alike two are; distances of points then stand for cosines.
+ */
 export interface MapAnswer {
   kind: MapKind;
-  /** how many there are, and how many of them are drawn */
+  /** how many there are; at most `limit` of them are drawn */
   all: number;
   /** first two principal components, N × 2 */
   xy: number[];
@@ -199,7 +241,7 @@ export interface MapAnswer {
   components: number;
   /** shares of the variance of each component */
   explained: number[];
-  /** names, or networks; null where no event of the account is loaded */
+  /** networks, or names of accounts, of which those above 120 characters are cut: … ends them; null: no event of it is loaded */
   names: (string | null)[];
   /** index into `groups` of each point's provider and country; −1 unknown */
   providers: number[];
@@ -210,10 +252,15 @@ export interface MapAnswer {
   sizes: number[];
   /** names each point in later requests */
   ids: number[];
+  /** which tables name providers and countries */
+  tables: ('asn' | 'country')[];
 }
 
-/** POST /v1/map/neighbours {kind, id, count} */
+/** POST /v1/map/neighbours {kind, id, count, limit}: the most alike of those that are drawn with that limit */
 export interface MapNeighbours {
+  /** of the point itself; uncut */
+  name: string | null;
+  /** the most alike first: 1 is the same direction, 0 none in common */
   neighbours: { id: number; name: string | null; cosine: number }[];
 }
 
