@@ -1,6 +1,8 @@
 /** Bits of a digit: 2,048 counters stay in the first-level cache. */
 const DIGIT_BITS = 11;
 const DIGITS = 2 ** DIGIT_BITS;
+/** Values of a step. */
+const STEP = 1 << 17;
 const isLittleEndian = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
 
 /**
@@ -16,13 +18,15 @@ export function* orderOf(values: Float64Array, count: number): Generator<void, U
   // The lower half of each number first, then, keeping the order of equal ones, the upper half.
   for (const half of [0, 1]) {
     const at = (half === 0) === isLittleEndian ? 0 : 1;
-    for (let k = 0; k < count; k++) {
-      const i = order[k];
-      const high = words[i * 2 + (isLittleEndian ? 1 : 0)];
-      // Bits of doubles ascend with them once the sign is turned around; all are turned once more, as the highest comes first.
-      keys[k] = Number.isNaN(values[i]) ? 0xffffffff : (words[i * 2 + at] ^ flip(half, high)) >>> 0;
+    for (let from = 0; from < count; from += STEP) {
+      for (let k = from; k < Math.min(count, from + STEP); k++) {
+        const i = order[k];
+        const high = words[i * 2 + (isLittleEndian ? 1 : 0)];
+        // Bits of doubles ascend with them once the sign is turned around; all are turned once more, as the highest comes first.
+        keys[k] = Number.isNaN(values[i]) ? 0xffffffff : (words[i * 2 + at] ^ flip(half, high)) >>> 0;
+      }
+      yield;
     }
-    yield;
     for (let shift = 0; shift < 32; shift += DIGIT_BITS) {
       const places = new Uint32Array(DIGITS);
       for (let k = 0; k < count; k++) places[(keys[k] >>> shift) & (DIGITS - 1)]++;
@@ -33,14 +37,17 @@ export function* orderOf(values: Float64Array, count: number): Generator<void, U
         places[digit] = sum;
         sum += inDigit;
       }
-      for (let k = 0; k < count; k++) {
-        const place = places[(keys[k] >>> shift) & (DIGITS - 1)]++;
-        nextKeys[place] = keys[k];
-        next[place] = order[k];
+      yield;
+      for (let from = 0; from < count; from += STEP) {
+        for (let k = from; k < Math.min(count, from + STEP); k++) {
+          const place = places[(keys[k] >>> shift) & (DIGITS - 1)]++;
+          nextKeys[place] = keys[k];
+          next[place] = order[k];
+        }
+        yield;
       }
       [keys, nextKeys] = [nextKeys, keys];
       [order, next] = [next, order];
-      yield;
     }
   }
   return order;
