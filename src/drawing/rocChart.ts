@@ -17,6 +17,29 @@ const FEW_POINTS = 5;
 /** With more points, a step is finer than the line is wide, and what steps are left come from thinning the curve. */
 const FINE_POINTS = 80;
 
+interface Size {
+  width: number;
+  height: number;
+}
+
+/** How many powers of ten the axis of false-positive rates shows: no rate below one of so many honest events. */
+const decadesOf = (honestEvents: number) => Math.min(4, Math.max(2, Math.floor(Math.log10(honestEvents))));
+
+/** Where rates stand, in user units: for marks that move over the picture. */
+export function rocPlace(
+  honestEvents: number,
+  size: Size,
+): (falsePositiveRate: number, truePositiveRate: number) => { x: number; y: number } {
+  const lowest = 10 ** -decadesOf(honestEvents);
+  const area = plotArea(size);
+  const x = scaleLog().domain([lowest, 1]).range([area.left, area.right]);
+  const y = scaleLinear().domain([0, 1]).range([area.bottom, area.top]);
+  return (falsePositiveRate, truePositiveRate) => ({
+    x: x(Math.max(lowest, falsePositiveRate)),
+    y: y(truePositiveRate),
+  });
+}
+
 /**
  * ROC curves with a logarithmic axis of false-positive rates, as the left end is what can be used. Coarse detectors are
  * drawn in steps: a point between two thresholds cannot be had.
@@ -27,9 +50,9 @@ export function rocChart(
   curves: RocCurve[],
   honestEvents: number,
   chosen: OperatingPoint | undefined,
-  size: { width: number; height: number },
+  size: Size,
 ): Html {
-  const decades = Math.min(4, Math.max(2, Math.floor(Math.log10(honestEvents))));
+  const decades = decadesOf(honestEvents);
   const lowest = 10 ** -decades;
   const area = plotArea(size);
   const x = scaleLog().domain([lowest, 1]).range([area.left, area.right]);

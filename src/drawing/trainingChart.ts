@@ -20,7 +20,8 @@ export function trainingChart(
     .range([plot.left + 10, plot.right - 10]);
   const low = Math.min(...values);
   const high = Math.max(...values);
-  const room = (high - low || Math.abs(high) * 0.01 || 1) * 0.15;
+  // Around a single value the axis need not show more digits than it has meaning for.
+  const room = (high - low || Math.abs(high) * 0.2 || 1) * 0.15;
   const y = scaleLinear()
     .domain([low - room, high + room])
     .nice(4)

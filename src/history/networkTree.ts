@@ -27,6 +27,8 @@ export interface NetworkNode {
  */
 const IPV4_LENGTHS = [8, 16, 24, 32] as const;
 const IPV6_LENGTHS = [32, 48, 64] as const;
+/** Between two of them, for where the narrower one would be too many. */
+const BETWEEN: Record<number, number> = { 16: 12, 24: 20, 32: 28, 48: 40, 64: 56 };
 
 export interface NetworkTree {
   /** IPv4, then IPv6, ascending */
@@ -44,7 +46,7 @@ export interface NetworkTree {
 export function networkTree({ places }: History, entity: number, most: number): NetworkTree {
   const all = [true, false].flatMap((ipv4) => {
     const { columns, from, to } = places.find(entity, ipv4, places.segment());
-    return divided(columns, from, to, 0);
+    return from === to ? [] : divided(columns, from, to, lengthsOf(ipv4)[0]);
   });
   const ranked = all.toSorted(byUse);
   const widest = Math.max(1, Math.floor(most / 2));
@@ -60,38 +62,49 @@ export function networkTree({ places }: History, entity: number, most: number): 
 
 const byUse = (a: NetworkNode, b: NetworkNode) => b.events - a.events || b.to - b.from - (a.to - a.from);
 
-/** Divides networks, the most used first, while there is room for what is in them. */
+/**
+ * Divides networks, the most used first, while there is room for what is in them. Those with less than their part of all events
+ * are as clear summed up.
+ */
 function tellApart(roots: Set<NetworkNode>, most: number): void {
   let ends = roots.size;
-  const waiting = [...roots].filter(canDivide).sort(byUse);
+  let events = 0;
+  for (const node of roots) events += node.events;
+  const isWorth = ({ from, to, events: own }: NetworkNode) => to - from > 1 && own * most >= events;
+  const waiting = [...roots].filter(isWorth).sort(byUse);
   for (let node = waiting.shift(); node; node = waiting.shift()) {
-    const { ipv4, length, columns, from, to } = node;
-    const children = divided(columns, from, to, lengthsOf(ipv4).indexOf(length) + 1);
-    if (ends - 1 + children.length > most) continue;
+    const children = childrenOf(node, most - ends + 1);
+    if (children.length === 0) continue;
     ends += children.length - 1;
     node.children = children;
     // Few are waiting: at most `most`.
-    waiting.push(...children.filter(canDivide));
+    waiting.push(...children.filter(isWorth));
     waiting.sort(byUse);
   }
 }
 
+/** @returns the networks in one, if there are no more than `room` at the next length or between */
+function childrenOf({ ipv4, length, columns, from, to }: NetworkNode, room: number): NetworkNode[] {
+  const next = lengthsOf(ipv4).find((one) => one > length);
+  if (next === undefined) return [];
+  const children = divided(columns, from, to, next);
+  if (children.length <= room) return children;
+  const between = BETWEEN[next];
+  const fewer = between > length ? divided(columns, from, to, between) : [];
+  return fewer.length <= room && fewer.length > 1 ? fewer : [];
+}
+
 const lengthsOf = (ipv4: boolean): readonly number[] => (ipv4 ? IPV4_LENGTHS : IPV6_LENGTHS);
 
-/** A network of two places is wider than a place. */
-const canDivide = ({ from, to }: NetworkNode) => to - from > 1;
-
-/** Networks of one length in places [from, to), each as narrow as holds the same places. @param at index of the length */
-function divided(columns: PlaceColumns, from: number, to: number, at: number): NetworkNode[] {
-  const lengths = lengthsOf(columns.ipv4);
+/** Networks of one length in places [from, to), each as narrow as holds the same places. */
+function divided(columns: PlaceColumns, from: number, to: number, length: number): NetworkNode[] {
+  const narrower = lengthsOf(columns.ipv4).filter((one) => one > length);
   const nodes: NetworkNode[] = [];
   let start = from;
   for (let place = from + 1; place <= to; place++) {
-    if (place < to && isWithin(columns, start, place, lengths[at])) continue;
-    let narrowest = at;
-    while (narrowest + 1 < lengths.length && isWithin(columns, start, place - 1, lengths[narrowest + 1]))
-      narrowest++;
-    nodes.push(nodeOf(columns, start, place, lengths[narrowest]));
+    if (place < to && isWithin(columns, start, place, length)) continue;
+    const narrowest = narrower.findLast((one) => isWithin(columns, start, place - 1, one)) ?? length;
+    nodes.push(nodeOf(columns, start, place, narrowest));
     start = place;
   }
   return nodes;

@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import { formatTime } from '../events/time.ts';
 import { thinnedTail } from '../model/calibration.ts';
 import type { ModelThreshold } from '../model/modelCard.ts';
@@ -28,6 +29,7 @@ export function describeModel({ main, keepsJournal, options }: Serving): Record<
   const { byTime, events, newPlaces, eventsPerDay } = mixture.fittedOn;
   return {
     version,
+    file: options.model === undefined ? null : basename(options.model),
     trained_by: trainedBy,
     loaded_at: new Date(loadedAt).toISOString(),
     size_bytes: sizeBytes,

@@ -201,7 +201,7 @@ export interface AccountProvider {
 export interface AccountNetworkNode {
   /** `198.51.100.0/24`; an IPv4 address without a length */
   network: string;
-  /** prefix length in its family: 8, 16, 24, 32; 32, 48, 64 of IPv6 */
+  /** prefix length in its family: 8, 16, 24, 32, of IPv6 32, 48, 64; or between two of them */
   length: number;
   places: number;
   events: number;
@@ -284,6 +284,8 @@ export interface SavedThreshold {
 /** GET /v1/model */
 export interface ModelAnswer {
   version: string;
+  /** name of the model's file, without its folder */
+  file: string | null;
   trained_by: string;
   loaded_at: string;
   size_bytes: number;
