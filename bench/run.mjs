@@ -1,10 +1,11 @@
-// npm run bench [-- quality parsing training scoring serving soak transform time-to-quality growth]
+// npm run bench [-- quality parsing training scoring serving soak transform console time-to-quality growth]
 // Everything that RESULTS.md reports: how good (quality/), and how fast, each variant in fresh processes and in turns. Rows
 // for RESULTS.md go to stdout, what happens to stderr. Without names all of it: about three quarters of an hour, 12 GB of disk.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { consolePages } from './console.mjs';
 import { DATA, TUTORIAL_OPTIONS, tutorialData, tutorialModel } from './data.mjs';
 import { inTurns, machine, median, runJson } from './rounds.mjs';
 import { serving, soak, transform } from './serving.mjs';
@@ -14,6 +15,7 @@ const at = (file) => join(bench, file);
 const ROUNDS = 3;
 const GROUPS = {
   ...{ quality, parsing, training, scoring, serving, soak, transform },
+  ...{ console: consolePages },
   ...{ 'time-to-quality': timeToQuality, growth },
 };
 const wanted = process.argv.slice(2);
@@ -45,6 +47,7 @@ function requirePrograms(groups) {
     serving: ['time', 'wrk'],
     soak: ['wrk'],
     transform: ['time'],
+    console: ['chromium'],
     'time-to-quality': ['time', 'python3-torch'],
     growth: ['time'],
   };

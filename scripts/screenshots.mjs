@@ -106,8 +106,9 @@ async function shoot(url, path, prepare, colorScheme, file) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme });
   const page = await context.newPage();
   await page.goto(url);
-  await page.goto(new URL(`/console/${path}`, url).href);
-  await page.waitForLoadState('networkidle');
+  // Another page between: else the browser would only change the sign # of the address, and have nothing to wait for.
+  await page.goto('about:blank');
+  await page.goto(new URL(`/console/${path}`, url).href, { waitUntil: 'networkidle' });
   await prepare?.(page);
   await page.waitForLoadState('networkidle');
   // What is drawn after the last answer.
