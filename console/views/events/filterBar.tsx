@@ -39,7 +39,7 @@ export function FilterBar({ filter, sources, account, onChange }: Props) {
           label="Provider or country"
           value={filter.provider}
           onText={(text) => set({ provider: text })}
-          hint="name, AS64500 or DE"
+          hint="AS64500, DE"
         />
       )}
       <Choice
@@ -69,8 +69,10 @@ export function FilterBar({ filter, sources, account, onChange }: Props) {
         hint="nats"
         short
       />
-      <Time label="From (UTC)" value={filter.from} onTime={(from) => set({ from: from ?? '' })} />
-      <Time label="To (UTC)" value={filter.to} onTime={(to) => set({ to: to ?? '' })} />
+      <span class="ev-times">
+        <Time label="From (UTC)" value={filter.from} onTime={(from) => set({ from: from ?? '' })} />
+        <Time label="To (UTC)" value={filter.to} onTime={(to) => set({ to: to ?? '' })} />
+      </span>
       {filter.entity !== undefined && (
         <span class="ev-chip">
           account is <Name text={filter.entity} most={28} />

@@ -116,13 +116,13 @@ function Row({ row, label, number, hasTables, isCursor, isOpen, onChoose, onFocu
         <VerdictBadge verdict={row.verdict} />
       </td>
       <td class="number">{nats(row.anomaly)}</td>
-      <td class="number">{pText(row.p_value)}</td>
+      <td class="number ev-p">{pText(row.p_value)}</td>
       <td class="ev-account">
         <Name text={row.entity} most={30} />
       </td>
-      <td class="ev-address">{row.address}</td>
+      <td class={row.address.includes(':') ? 'ev-address long' : 'ev-address'}>{row.address}</td>
       {hasTables && (
-        <td class="ev-group">{groups.length === 0 ? '–' : <Name text={groups.join(' · ')} most={36} />}</td>
+        <td class="ev-group">{groups.length === 0 ? '–' : <Name text={groups.join(' · ')} most={32} />}</td>
       )}
       <td class="ev-time">{timeText(row.time)}</td>
       <td class="ev-label">

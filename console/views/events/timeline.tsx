@@ -4,7 +4,7 @@ import uPlot from 'uplot';
 import type { EventHistogram, Verdict } from '../../../src/serve/console/contract.ts';
 import { counted, grouped, timeText } from '../../text.tsx';
 
-const HEIGHT = 150;
+const HEIGHT = 140;
 /** Below one event, so that a bar of one can be seen on the logarithmic axis. */
 const FLOOR = 0.6;
 /** Bars of rare verdicts stand before those of common ones, and narrower. */
@@ -92,19 +92,21 @@ function optionsOf(
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    padding: [8, 22, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     scales: {
       x: { time: true, range: () => [edges[0], edges[edges.length - 1]] },
       y: { distr: 3, range: (_, __, most) => [FLOOR, Math.max(10, (most ?? 1) * 1.3)] },
     },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map(tickText) },
+      { ...axis, size: 26, space: 70, values: (_, splits) => splits.map(tickText) },
       {
         ...axis,
         size: 58,
-        space: 26,
-        values: (_, splits) => splits.map((n) => (isDecade(n) ? grouped(n) : '')),
+        splits: (_, __, least, most) => decades(least, most),
+        // Otherwise some are left out, as if there were ten to a decade.
+        filter: (_, splits) => splits,
+        values: (_, splits) => splits.map((count) => grouped(count)),
       },
     ],
     series: [
@@ -160,7 +162,9 @@ function bars(step: number, share: number): uPlot.Series.PathBuilder {
   };
 }
 
-const isDecade = (count: number) => Number.isInteger(Math.log10(count)) && count >= 1;
+/** 1, 10, 100, … within the axis. */
+const decades = (least: number, most: number) =>
+  Array.from({ length: 16 }, (_, i) => 10 ** i).filter((count) => count >= least && count <= most);
 
 const monthDay = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' });
 
