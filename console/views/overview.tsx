@@ -14,8 +14,11 @@ import './overview.css';
 /** What the model is, what its threshold does, and what another one would do. */
 export function OverviewView(_: { route: Route }) {
   const model = useAnswer<ModelAnswer>('v1/model');
-  const evaluation = useAnswer<EvaluationAnswer>('v1/evaluation');
-  const isSettled = evaluation.answer !== undefined || evaluation.error !== undefined;
+  const evaluation = useAnswer<EvaluationAnswer>(model.answer?.has_evaluation ? 'v1/evaluation' : undefined);
+  const isSettled =
+    model.answer?.has_evaluation === false ||
+    evaluation.answer !== undefined ||
+    evaluation.error !== undefined;
   // Whether the figures are of the model in use must be asked anew when that is another one.
   const identity = model.answer?.identity;
   const before = useRef(identity);

@@ -51,7 +51,7 @@ export function tailChart(points: readonly TailPoint[], size: Size): Html {
         ticks: x.ticks(count).map((value): Tick => [value, String(value).replace('-', '−')]),
         title: 'threshold: anomaly in nats',
       },
-      y: { scale: y, ticks: yTicks, title: 'honest events flagged (log scale)' },
+      y: { scale: y, ticks: yTicks, title: 'flagged (log scale)' },
     },
     html`<path class="metric" d="${path}"/>`,
   );

@@ -21,7 +21,7 @@ export function trainingChart(
   const low = Math.min(...values);
   const high = Math.max(...values);
   // Around a single value the axis need not show more digits than it has meaning for.
-  const room = (high - low || Math.abs(high) * 0.2 || 1) * 0.15;
+  const room = (high - low || Math.abs(high) * 0.05 || 1) * 0.15;
   const y = scaleLinear()
     .domain([low - room, high + room])
     .nice(4)

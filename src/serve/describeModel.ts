@@ -22,7 +22,7 @@ const thresholdObject = (threshold: ModelThreshold | null) =>
   };
 
 /** GET /v1/model: the model in use. AWS's names for hyperparameters, as in training jobs. */
-export function describeModel({ main, keepsJournal, options }: Serving): Record<string, unknown> {
+export function describeModel({ main, keepsJournal, options, desk }: Serving): Record<string, unknown> {
   const { model, loadedAt, sizeBytes } = main;
   const { data, hyperparameters, threshold, trainedBy, seed, mixture, quantization, history } = model.card;
   const { all } = model.calibration;
@@ -70,5 +70,6 @@ export function describeModel({ main, keepsJournal, options }: Serving): Record<
     threshold_of_new_accounts: model.thresholdFor(-1) ?? null,
     server_threshold: options.threshold ?? null,
     keeps_observed_events: keepsJournal,
+    has_evaluation: desk?.evaluation !== undefined,
   };
 }

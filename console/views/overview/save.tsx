@@ -12,6 +12,8 @@ interface Props {
   honest: HonestFigures | undefined;
   chosen: Chosen;
   onSaved: () => void;
+  /** another file was loaded; what was chosen stays chosen */
+  onReloaded: () => void;
 }
 
 type Stage =
@@ -22,7 +24,7 @@ type Stage =
   | { kind: 'refused'; fault: Refused };
 
 /** Saves the threshold in the model's file: what changes is said before, and can be undone after. */
-export function SaveThreshold({ model, honest, chosen, onSaved }: Props) {
+export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Props) {
   const [stage, setStage] = useState<Stage>({ kind: 'idle' });
   const confirm = useRef<HTMLButtonElement>(null);
   useEffect(() => {
@@ -44,7 +46,7 @@ export function SaveThreshold({ model, honest, chosen, onSaved }: Props) {
     try {
       await askJson('POST', 'v1/model/reload', {});
       setStage({ kind: 'idle' });
-      onSaved();
+      onReloaded();
     } catch (error) {
       setStage({ kind: 'refused', fault: asRefused(error) });
     }

@@ -63,6 +63,7 @@ export function ThresholdSection({ model, evaluation, evaluationError, honest, o
             setChosen(undefined);
             onSaved();
           }}
+          onReloaded={onSaved}
         />
       </div>
       {!measured && <WithoutEvaluation evaluation={evaluation} error={evaluationError} honest={honest} />}
@@ -156,9 +157,7 @@ function HonestEffect({ anomaly, honest }: { anomaly: number; honest: HonestFigu
     <div class="ov-figures">
       <div>
         <b class="ov-big">{rateText(rate, events)}</b>
-        <span>
-          false-positive rate: {oneIn(rate, events)} {rate >= 0.5 || rate === 0 ? '' : 'honest events'}
-        </span>
+        <span>false-positive rate: {oneIn(rate, events)} honest events</span>
       </div>
       {perDay !== null && (
         <div>
@@ -192,9 +191,9 @@ function WithoutEvaluation({
 }) {
   const why =
     evaluation === undefined
-      ? error?.status === 404
+      ? error === undefined
         ? 'To see which share of attacks each threshold catches, evaluate the model:'
-        : `The evaluation cannot be shown: ${error?.message ?? 'the server did not answer'} Evaluate the model again:`
+        : `The evaluation cannot be shown: ${error.message} Evaluate the model again:`
       : evaluation.matches === null
         ? 'The evaluation does not say which model it is of, so its figures are not shown. Evaluate this one:'
         : 'The evaluation is of another model than the one in use, so its figures are not shown. Evaluate this one:';

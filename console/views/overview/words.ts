@@ -4,7 +4,7 @@ import { grouped, nats, percent } from '../../text.tsx';
 /** `about 1 in 95`; what is below one of all measured events says so */
 export function oneIn(share: number, events: number): string {
   if (share === 0) return `fewer than 1 in ${grouped(events)}`;
-  if (share >= 0.5) return `${percent(share)} of them`;
+  if (share >= 0.1) return `${Math.round(100 * share)} of 100`;
   return `about 1 in ${grouped(1 / share)}`;
 }
 

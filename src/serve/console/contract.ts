@@ -321,6 +321,8 @@ export interface ModelAnswer {
   /** of `serve --threshold`, which goes before the model's own */
   server_threshold: number | null;
   keeps_observed_events: boolean;
+  /** whether GET /v1/evaluation has figures, of this model or another one */
+  has_evaluation: boolean;
 }
 
 /** GET /v1/evaluation */
