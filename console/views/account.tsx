@@ -1,4 +1,4 @@
-import type { AccountAnswer, EventHistogram, EventPage } from '../../src/serve/console/contract.ts';
+import type { AccountAnswer, EventPage } from '../../src/serve/console/contract.ts';
 import { AccountSearch } from '../accountSearch.tsx';
 import { useAnswer } from '../answers.ts';
 import { Empty, Tile, Waiting } from '../parts.tsx';
@@ -38,9 +38,14 @@ export function AccountView({ route }: { route: Route }) {
 
 function Account({ entity }: { entity: string }) {
   const asked = useAnswer<AccountAnswer>('v1/account', { entity });
-  const filter = { entity };
-  const events = useAnswer<EventPage>('v1/events/query', { filter, order: 'latest', limit: DRAWN_EVENTS });
-  const span = useAnswer<EventHistogram>('v1/events/histogram', { filter, bins: 1 });
+  const query = { filter: { entity }, order: 'latest' };
+  const events = useAnswer<EventPage>('v1/events/query', { ...query, limit: DRAWN_EVENTS });
+  const { total = 0, rows = [] } = events.answer ?? {};
+  const earliest = useAnswer<EventPage>(
+    total > rows.length ? 'v1/events/query' : undefined,
+    total > rows.length ? { ...query, offset: total - 1, limit: 1 } : undefined,
+  );
+  const first = (total > rows.length ? earliest.answer?.rows[0] : rows.at(-1))?.time ?? null;
   const account = asked.answer;
   return (
     <>
@@ -55,7 +60,7 @@ function Account({ entity }: { entity: string }) {
       {account?.is_known && (
         <>
           <p class="account-headline">{headline(account)}</p>
-          <Tiles account={account} events={events.answer} span={span.answer} />
+          <Tiles account={account} events={events.answer} first={first} />
           {!account.has_vector && (
             <p class="note">
               The account came after the vectors were trained: its history alone is scored, until the next
@@ -65,11 +70,13 @@ function Account({ entity }: { entity: string }) {
         </>
       )}
       {account && <Picture account={account} events={events.answer} />}
-      <div class="account-columns">
-        {account && account.weights.length > 0 && <Weights account={account} />}
-        <RecentEvents entity={entity} asked={events} />
-      </div>
-      {account?.is_known && <Neighbours account={account} />}
+      <RecentEvents entity={entity} asked={events} />
+      {account?.is_known && (
+        <div class="account-columns">
+          {account.weights.length > 0 && <Weights account={account} />}
+          <Neighbours account={account} />
+        </div>
+      )}
     </>
   );
 }
@@ -93,15 +100,16 @@ function Unknown() {
 function Tiles({
   account,
   events,
-  span,
+  first,
 }: {
   account: AccountAnswer;
   events: EventPage | undefined;
-  span: EventHistogram | undefined;
+  /** when the first loaded event was; null where unknown */
+  first: number | null;
 }) {
   const { places, last_time } = account;
   const total = events?.total ?? 0;
-  const [first, last] = [span?.edges[0], span?.edges.at(-1)];
+  const last = events?.rows[0]?.time ?? null;
   return (
     <div class="tiles">
       <Tile value={grouped(account.events)}>{account.events === 1 ? 'event' : 'events'} in the model</Tile>
@@ -112,7 +120,7 @@ function Tiles({
       {total > 0 && (
         <Tile value={grouped(total)}>
           loaded {total === 1 ? 'event' : 'events'}
-          {first !== undefined && last !== undefined && `, ${dayText(first)} to ${dayText(last)}`}
+          {first !== null && last !== null && `, ${dayText(first)} to ${dayText(last)}`}
         </Tile>
       )}
       {account.neighbours.length > 0 && (
