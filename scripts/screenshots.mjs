@@ -62,7 +62,14 @@ function viewsOf({ entity, address }) {
   const both = new URLSearchParams({ entity, address });
   return [
     ['overview', '#/overview'],
-    ['events', '#/events', async (page) => page.keyboard.press('Enter')],
+    [
+      'events',
+      '#/events',
+      async (page) => {
+        await page.keyboard.press('j');
+        await page.keyboard.press('Enter');
+      },
+    ],
     ['account', `#/account?${account}`],
     ['map', '#/map'],
     ['score', `#/score?${both}`],

@@ -113,6 +113,11 @@ test('number 0 stands for no provider, "-" for no country', () => {
   assert.deepEqual([...tableOf('0.0.0.0,1.0.0.255,-\n', 'country').parts.ids], [0]);
 });
 
+test('a doubled quote in a name stands for one', () => {
+  const { parts } = tableOf('1.0.0.0,1.0.0.255,15895,"""Kyivstar"" PJSC"\n');
+  assert.deepEqual(parts.names, ['', '"Kyivstar" PJSC']);
+});
+
 test('a country list: two letters of any case, quotes, header, decimal numbers', () => {
   const lines = [
     '1.0.0.0,1.0.0.255,AU',

@@ -127,7 +127,7 @@ export function readRangeLines(bytes: Uint8Array, name: string, kind: GroupKind)
       trimmed++;
     }
     if (named && fields > 3 && !names.has(id))
-      names.set(id, decoder.decode(bytes.subarray(starts[3], ends[3])));
+      names.set(id, decoder.decode(bytes.subarray(starts[3], ends[3])).replaceAll('""', '"'));
     ids[count++] = id;
   }
   if (count === 0) throw new InputError(`${name}: expected lines ${columns}, got no range.`);
@@ -159,7 +159,7 @@ function splitFields(
     while (at < end && bytes[at] === 32) at++;
     if (at < end && bytes[at] === QUOTE) {
       let close = at + 1;
-      // A doubled quote stands for one; it stays doubled in the name, which is for people to read.
+      // A doubled quote stands for one.
       while (close < end && (bytes[close] !== QUOTE || bytes[close + 1] === QUOTE))
         close += bytes[close] === QUOTE ? 2 : 1;
       starts[field] = at + 1;
