@@ -14,6 +14,15 @@ export interface RocCurve {
 /** Detectors with so few points are shown as points, as there is nothing to choose between them. */
 const FEW_POINTS = 5;
 
+/** Between points further apart than this share of attacks, a straight line would promise what no threshold does. */
+const COARSE_STEP = 0.1;
+
+const isFine = (points: OperatingPoint[]) =>
+  points.length > FINE_POINTS &&
+  points.every(
+    (point, i) => i === 0 || point.truePositiveRate - points[i - 1].truePositiveRate <= COARSE_STEP,
+  );
+
 /** With more points, a step is finer than the line is wide, and what steps are left come from thinning the curve. */
 const FINE_POINTS = 80;
 
@@ -60,7 +69,7 @@ export function rocChart(
   const place = (point: OperatingPoint) => x(Math.max(lowest, point.falsePositiveRate));
   const path = (points: OperatingPoint[]) =>
     line<OperatingPoint>(place, (point) => y(point.truePositiveRate))
-      .curve(points.length > FINE_POINTS ? curveLinear : curveStepAfter)
+      .curve(isFine(points) ? curveLinear : curveStepAfter)
       .digits(2)(points) ?? '';
   const xTicks = Array.from({ length: decades + 1 }, (_, i): Tick => {
     const rate = 10 ** (i - decades);

@@ -11,7 +11,7 @@ export function Headline({
   model: ModelAnswer;
   evaluation: EvaluationAnswer | undefined;
 }) {
-  const { data, threshold, tables, half_life_days: halfLife } = model;
+  const { data, threshold, tables, half_life_days: halfLife, threshold_of_new_accounts: newcomers } = model;
   const metrics = evaluation?.matches ? evaluation.metrics : undefined;
   const main = metrics?.attackers[0].detectors.find(({ detector }) => detector === 'mixture');
   const oracle = metrics?.attackers[0].detectors.find(({ detector }) => detector === 'oracle');
@@ -32,7 +32,7 @@ export function Headline({
       <div class="tiles">
         <Tile value={threshold ? nats(threshold.anomaly) : 'none'}>
           {threshold
-            ? `saved threshold: ${ruleText(threshold)}`
+            ? `saved threshold: ${ruleText(threshold)}${newcomers === null ? '' : `; accounts without a history: from ${nats(newcomers)}`}`
             : 'saved threshold: no event is called suspicious'}
         </Tile>
         <Tile value={grouped(data.entities)}>accounts with a history</Tile>

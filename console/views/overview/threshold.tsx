@@ -166,10 +166,10 @@ function HonestEffect({ anomaly, honest }: { anomaly: number; honest: HonestFigu
         </div>
       )}
       <p class="soft ov-basis">
-        Measured on {grouped(events)} honest events{' '}
+        Measured on {grouped(events)} honest events of accounts with a history
         {honest.source === 'evaluation'
-          ? 'of the evaluation'
-          : 'that came after those the model was fitted on'}
+          ? ', in the evaluation'
+          : ', later than those that the model was fitted on'}
         {flagged < FEW && rate > 0 && `; only ${grouped(flagged)} of them flagged here, so the rate is rough`}
         .
       </p>

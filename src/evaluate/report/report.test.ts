@@ -99,6 +99,20 @@ test('charts of few, equal and infinite values have no hole', () => {
   finiteOnly(trainingChart([0, 0, 0], 'accuracy', SIZE).text);
 });
 
+test('a curve with a jump is drawn in steps: a straight line would promise points that cannot be had', () => {
+  const points = Array.from({ length: 100 }, (_, i) => ({
+    threshold: -i,
+    truePositiveRate: i / 99,
+    falsePositiveRate: i / 99,
+  }));
+  const commands = (drawn: typeof points) =>
+    /<path class="curve freeman" d="([^"]*)"/
+      .exec(rocChart([{ detector: 'freeman', points: drawn }], 1000, undefined, SIZE).text)![1]
+      .match(/L/g)!.length;
+  assert.equal(commands(points), 99);
+  assert.equal(commands([...points.slice(0, 90), points[99]]), 90 * 2);
+});
+
 test('the ROC chart places rates on a logarithmic axis: 0.1 % is halfway between 0.01 % and 1 %', () => {
   const points = [0.0001, 0.001, 0.01].map((falsePositiveRate, i) => ({
     threshold: -i,

@@ -62,6 +62,7 @@ td{white-space:nowrap}
 @media (max-width:560px){main{padding:16px 14px 40px}.pair,.triple{grid-template-columns:1fr}}
 @media print{:root{--paper:#fff;--ink:#000;--soft:#333;--rule:#bbb;--panel:#f7f7f7;--chosen:#e6f2fb;--badge:#0072b2;--badge-ink:#fff}
 body{font-size:10.5pt}main{max-width:none;padding:0}figure,tr,.tile,.card div{break-inside:avoid}h2,h3{break-after:avoid}
+.tiles{grid-template-columns:repeat(4,1fr)}.tile b{font-size:1.4rem}small{font-size:6.5pt}
 .pair{grid-template-columns:1fr 1fr}.triple{grid-template-columns:1fr 1fr 1fr}
 .wide{overflow:visible}.wide>.chart{min-width:0}table{font-size:8pt;min-width:0}th,td{padding:3px 5px}
 *{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
