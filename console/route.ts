@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 
 /** Which view, and what it shows. It stands after the sign # of the address: names of accounts never leave the browser by it. */
 export interface Route {
@@ -29,8 +29,11 @@ export function stayAt(view: string, parameters: Record<string, string | undefin
 
 export function useRoute(): Route {
   const [route, setRoute] = useState(readRoute);
+  const first = useRef(location.hash);
   useEffect(() => {
     const read = () => setRoute(readRoute());
+    // It may have changed before anybody listened.
+    if (location.hash !== first.current) read();
     addEventListener('hashchange', read);
     return () => removeEventListener('hashchange', read);
   }, []);

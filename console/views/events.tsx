@@ -42,7 +42,7 @@ export function EventsView({ route }: { route: Route }) {
   });
   const isLoading = source === 'loaded' && (page.answer?.loaded ?? 1) < 1;
   const fresh = useFresh(filter, page.answer, source === 'recent');
-  const labelling = useLabelling(sources.answer);
+  const labelling = useLabelling(sources.answer, page.answer);
   const [message, setMessage] = useState<string | undefined>();
   const [cursor, setCursor] = useState(0);
   const [opened, setOpened] = useState<number | undefined>();
@@ -88,28 +88,38 @@ export function EventsView({ route }: { route: Route }) {
     focusNext.current = undefined;
   }, [page.answer]);
 
+  /** The row that has the focus, or whose opened part has it: keys act on that alone, whatever moved meanwhile. */
+  const focused = () => {
+    const id = table.current?.contains(document.activeElement)
+      ? document.activeElement!.closest<HTMLElement>('[data-id]')?.dataset.id
+      : undefined;
+    return rows.findIndex((row) => String(row.id) === id);
+  };
   const move = (by: number) => {
-    const isInside = table.current?.contains(document.activeElement) ?? false;
-    const next = isInside ? cursor + by : cursor;
+    const at = focused();
+    const next = at < 0 ? Math.min(cursor, rows.length - 1) : at + by;
     if (next >= rows.length && offset + rows.length < total) turnTo(shown.page + 1, 'first');
     else if (next < 0 && shown.page > 0) turnTo(shown.page - 1, 'last');
     else focusRow(Math.max(0, Math.min(rows.length - 1, next)));
   };
   useKeys({
     move,
-    table,
-    openOrClose: () => setOpened((id) => (id === rows[cursor]?.id ? undefined : rows[cursor]?.id)),
+    openOrClose: () => {
+      const row = rows[focused()];
+      setOpened((id) => (id === row?.id ? undefined : row?.id));
+    },
     close: () => {
       if (showsKeys) setShowsKeys(false);
       else setOpened(undefined);
-      if (table.current?.contains(document.activeElement)) focusRow(cursor);
+      if (focused() >= 0) focusRow(focused());
     },
-    say: (label) => rows[cursor] && labelling.say(rows[cursor], label),
+    say: (label) => {
+      const row = rows[focused()];
+      if (row) labelling.say(row, label);
+    },
     undo: () => {
-      const row = rows[cursor];
-      const isInside = table.current?.contains(document.activeElement) ?? false;
-      const label = row && (labelling.said.has(row.id) ? labelling.said.get(row.id) : row.label);
-      if (isInside && label) labelling.unsay(row);
+      const row = rows[focused()];
+      if (row && labelling.labelOf(row) !== null) labelling.unsay(row);
       else labelling.undo();
     },
     toFilter: () => account.current?.focus(),
@@ -257,7 +267,6 @@ function useShown(route: Route): [Shown, (shown: Shown) => void] {
 
 interface KeyActions {
   move: (by: number) => void;
-  table: { current: HTMLTableElement | null };
   openOrClose: () => void;
   close: () => void;
   say: (label: 'honest' | 'attack') => void;
@@ -278,7 +287,6 @@ function useKeys(actions: KeyActions): void {
         if (event.key === 'Escape') (event.target as HTMLElement).blur();
         return;
       }
-      const inTable = act.table.current?.contains(document.activeElement) ?? false;
       const onRow = document.activeElement?.classList.contains('ev-row') ?? false;
       const doing: Record<string, (() => void) | false> = {
         j: () => act.move(1),
@@ -287,8 +295,8 @@ function useKeys(actions: KeyActions): void {
         ArrowUp: onRow && (() => act.move(-1)),
         Enter: onRow && act.openOrClose,
         Escape: act.close,
-        y: inTable && (() => act.say('honest')),
-        n: inTable && (() => act.say('attack')),
+        y: () => act.say('honest'),
+        n: () => act.say('attack'),
         u: act.undo,
         '/': act.toFilter,
         '?': act.help,

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { EventFilter, EventPage } from '../../../src/serve/console/contract.ts';
 import { askJson } from '../../api.ts';
 
-const LOOK_MILLISECONDS = 3000;
+const LOOK_MILLISECONDS = 2000;
 
 /**
  * How many events came since a page was read, by the same filter: the page itself stays as it is.

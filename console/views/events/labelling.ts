@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type {
   EventRow,
   EventSources,
@@ -17,8 +17,8 @@ export interface Message {
 }
 
 export interface Labelling {
-  /** what was said here, by the ids of events: rows that were read before do not know it */
-  said: ReadonlyMap<number, Label | null>;
+  /** of an event, with what was said here: rows that were read before do not know it */
+  labelOf: (row: EventRow) => Label | null;
   message: Message | undefined;
   isBusy: boolean;
   say: (row: EventRow, label: Label) => void;
@@ -28,11 +28,19 @@ export interface Labelling {
   dismiss: () => void;
 }
 
-/** What people say of events, and how they take it back. */
-export function useLabelling(sources: EventSources | undefined): Labelling {
-  const [said, setSaid] = useState<ReadonlyMap<number, Label | null>>(new Map());
+const eventOf = ({ entity, address, time }: EventRow) => ({ entity, address, time });
+
+/**
+ * What people say of events, and how they take it back.
+ * @param page the rows that are shown, as they were answered last
+ */
+export function useLabelling(sources: EventSources | undefined, page: unknown): Labelling {
+  const [said, setSaid] = useState<ReadonlyMap<string, Label | null>>(new Map());
   const [message, setMessage] = useState<Message | undefined>();
   const [isBusy, setBusy] = useState(false);
+
+  // Rows that were read since know better.
+  useEffect(() => setSaid(new Map()), [page]);
 
   const act = async (doing: () => Promise<Message>) => {
     if (isBusy) return;
@@ -44,7 +52,9 @@ export function useLabelling(sources: EventSources | undefined): Labelling {
     }
     setBusy(false);
   };
-  const remember = ({ id }: EventRow, label: Label | null) => setSaid((said) => new Map(said).set(id, label));
+  const keyOf = (row: EventRow) => JSON.stringify(eventOf(row));
+  const remember = (row: EventRow, label: Label | null) =>
+    setSaid((said) => new Map(said).set(keyOf(row), label));
   const takeBack = (row: EventRow, which: { id: number } | object) =>
     act(async () => {
       const { label } = await askJson<LabelUndone>('POST', 'v1/labels/undo', which);
@@ -54,10 +64,8 @@ export function useLabelling(sources: EventSources | undefined): Labelling {
         isFault: false,
       };
     });
-  const eventOf = ({ entity, address, time }: EventRow) => ({ entity, address, time });
-
   return {
-    said,
+    labelOf: (row) => said.get(keyOf(row)) ?? (said.has(keyOf(row)) ? null : row.label),
     message,
     isBusy,
     say: (row, label) =>

@@ -1,3 +1,4 @@
+import { ladderChart } from '../../../src/drawing/ladderChart.ts';
 import type {
   EventFilter,
   EventRow,
@@ -13,7 +14,6 @@ import { Name, nats, VerdictBadge } from '../../text.tsx';
 import { pText } from './figures.ts';
 import { parametersOf } from './filters.ts';
 import type { Labelling } from './labelling.ts';
-import { ladderChart } from './ladderStandIn.ts';
 
 /** Differences of rounding are none. */
 const SAME_NATS = 0.005;
@@ -56,10 +56,7 @@ export function OpenedEvent({ row, label, sources, labelling }: Props) {
         </p>
       </div>
       {now && now.ladder.length > 0 && (
-        <Drawing
-          picture={ladderChart(now.ladder, { width: 620, height: 300 })}
-          className="drawing ev-ladder"
-        />
+        <Drawing picture={ladderChart(now.ladder, { width: 620 })} className="drawing ev-ladder" />
       )}
     </div>
   );

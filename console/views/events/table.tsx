@@ -48,7 +48,7 @@ export function EventTable(props: Props) {
         </thead>
         <tbody>
           {rows.map((row, i) => {
-            const label = labelling.said.has(row.id) ? labelling.said.get(row.id)! : row.label;
+            const label = labelling.labelOf(row);
             const isOpen = row.id === opened;
             return [
               <Row
@@ -66,7 +66,7 @@ export function EventTable(props: Props) {
                 onFocus={() => props.onCursor(i)}
               />,
               isOpen && (
-                <tr key={`opened ${row.id}`} class="ev-detail" aria-level={2}>
+                <tr key={`opened ${row.id}`} class="ev-detail" data-id={row.id} aria-level={2}>
                   <td colSpan={columns + 1}>
                     <OpenedEvent row={row} label={label} sources={sources} labelling={labelling} />
                   </td>
@@ -102,6 +102,7 @@ function Row({ row, label, number, hasTables, isCursor, isOpen, onChoose, onFocu
     <tr
       ref={element}
       class="ev-row"
+      data-id={row.id}
       tabIndex={isCursor ? 0 : -1}
       aria-level={1}
       aria-expanded={isOpen}
