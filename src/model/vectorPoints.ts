@@ -29,6 +29,7 @@ export function* accountPoints(model: Model, limit: number): InSteps<VectorPoint
   for (let e = 0; e < seen.count; e++) if (seen.hasVector(e)) trained.push(e);
   yield;
   const ids = mostUsed(trained, (e) => history.eventsOf(e), limit);
+  yield;
   const vectors = yield* unitVectors(ids, weights.dimension, (entity, out) => {
     neural.readEntityVector(...seen.hashOf(entity), out);
   });
@@ -47,6 +48,7 @@ export function* networkPoints(model: Model, limit: number): InSteps<VectorPoint
   }
   yield;
   const ids = mostUsed(rows, (row) => users[row], limit);
+  yield;
   const vectors = yield* unitVectors(ids, weights.dimension, (row, out) => {
     neural.readAddressVector(addressOfRow(prefixes, row), 0, out);
   });
@@ -114,15 +116,18 @@ function* usersOfRows(
 
 /** Numbers with the largest sizes, descending; of equal ones the first. */
 function mostUsed(numbers: number[], sizeOf: (number: number) => number, limit: number): Uint32Array {
-  const sizes = Float64Array.from(numbers, sizeOf);
-  // As one number each, largest size first, then position: sorted much faster than by a function.
-  const keys = Float64Array.from(
-    sizes,
-    (size, i) => (2 ** 26 - 1 - Math.min(size, 2 ** 26 - 1)) * 2 ** 26 + i,
-  );
+  // As one number of 64 bits each, the largest size first, then position: sorted ten times faster than by a function. On a
+  // little-endian machine the low word comes first.
+  const keys = new BigUint64Array(numbers.length);
+  const words = new Uint32Array(keys.buffer);
+  for (let i = 0; i < numbers.length; i++) {
+    words[2 * i] = i;
+    words[2 * i + 1] = 0xffffffff - sizeOf(numbers[i]);
+  }
   keys.sort();
-  const taken = keys.subarray(0, limit);
-  return Uint32Array.from(taken, (key) => numbers[key % 2 ** 26]);
+  const taken = new Uint32Array(Math.min(limit, numbers.length));
+  for (let i = 0; i < taken.length; i++) taken[i] = numbers[words[2 * i]];
+  return taken;
 }
 
 function* unitVectors(
@@ -131,7 +136,7 @@ function* unitVectors(
   read: (id: number, out: Float32Array) => void,
 ): InSteps<Float32Array> {
   const vectors = new Float32Array(ids.length * dimension);
-  const step = Math.max(1, Math.floor((STEP * 10) / dimension));
+  const step = Math.max(1, Math.floor(STEP / dimension));
   for (let i = 0; i < ids.length; i++) {
     const vector = vectors.subarray(i * dimension, (i + 1) * dimension);
     read(ids[i], vector);

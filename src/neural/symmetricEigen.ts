@@ -8,7 +8,7 @@ export interface SymmetricEigen {
 /** Rotations of one eigenvalue that have always been enough, with room to spare: 2 are usual. */
 const MOST_ROUNDS = 60;
 /** Multiplications that a step takes. */
-const STEP_PRODUCTS = 4_000_000;
+const STEP_PRODUCTS = 2_000_000;
 
 /**
  * All eigenvalues and eigenvectors of a symmetric matrix: Householder's reflections make it tridiagonal, then come QL iterations

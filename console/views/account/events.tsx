@@ -53,7 +53,7 @@ function Listed({ entity, page: { rows, total } }: { entity: string; page: Event
         <tbody>
           {listed.map((row) => (
             <tr key={row.id}>
-              <td>{timeText(row.time)}</td>
+              <td class="account-time">{timeText(row.time)}</td>
               <td>
                 <a href={linkTo('score', { entity, address: row.address })}>{row.address}</a>
               </td>

@@ -32,7 +32,7 @@ export function Neighbours({ account: { neighbours } }: { account: AccountAnswer
               <tbody>
                 {neighbours.map(({ entity, shared_networks, examples, example_accounts }, i) => (
                   <tr key={i}>
-                    <td>
+                    <td class="account-other">
                       {entity === null ? (
                         <span class="soft account-unnamed">name not known</span>
                       ) : (

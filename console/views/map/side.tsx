@@ -26,12 +26,12 @@ export function Side(props: Props) {
     <aside class="map-side" aria-label="Points">
       {find.trim() !== '' && (
         <section>
-          <h2>
-            <span role="status">
+          <div role="status">
+            <h2>
               {counted(matches.length, 'match', 'matches')}
               {matches.length > LISTED_MATCHES && `, the first ${LISTED_MATCHES}`}
-            </span>
-          </h2>
+            </h2>
+          </div>
           <Points map={map} points={matches.slice(0, LISTED_MATCHES)} chosen={chosen} onChoose={onChoose} />
         </section>
       )}
