@@ -107,10 +107,17 @@ function Chosen({ map, positions, chosen, alike: asked, onChoose }: Props & { ch
             <li key={id}>
               <button type="button" onClick={() => point !== undefined && onChoose(point)}>
                 <Name text={name ?? (point === undefined ? String(id) : nameOf(map, point))} />
-                <b class="map-cosine">{cosine.toFixed(3)}</b>
+                <b class="map-cosine">{cosineText(cosine)}</b>
                 {point !== undefined && <span class="soft">{factsOf(map, point)}</span>}
               </button>
-              {name !== null && <a href={hrefOf(map, name)}>{kind === 'accounts' ? 'account' : 'events'}</a>}
+              {name !== null && (
+                <a
+                  href={hrefOf(map, name)}
+                  aria-label={`${kind === 'accounts' ? 'account' : 'events of'} ${name.slice(0, 100)}`}
+                >
+                  {kind === 'accounts' ? 'account' : 'events'}
+                </a>
+              )}
             </li>
           );
         })}
@@ -118,6 +125,10 @@ function Chosen({ map, positions, chosen, alike: asked, onChoose }: Props & { ch
     </section>
   );
 }
+
+/** 1 stands for the same direction alone. */
+const cosineText = (cosine: number) =>
+  cosine < 1 && cosine >= 0.9995 ? '> 0.999' : cosine.toFixed(3).replace('-', '−');
 
 /** How much of what tells points apart the picture shows. */
 export function Explained({ map, isUmap }: { map: MapAnswer; isUmap: boolean }) {

@@ -4,7 +4,7 @@ import { startWorker } from '../../drawing.tsx';
 import type { UmapReport, UmapTask } from './umapWorker.ts';
 import umapWorker from './umapWorker.ts?worker&url';
 
-/** More take longer than a person waits: 3,000 took 8 s where this was written. */
+/** More take longer than a person waits: 3,000 took 12 s on a machine of two busy cores. */
 export const UMAP_POINTS = 3000;
 /** Fewer have no neighbourhoods to keep together. */
 export const UMAP_LEAST = 5;
