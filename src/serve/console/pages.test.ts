@@ -138,7 +138,7 @@ const REFUSED: [string, string[], string][] = [
   [
     'a number of recent events that is none',
     ['console', modelPath, '--recent', 'x'],
-    '--recent: expected an integer from 0 to 1000000, got "x".',
+    '--recent: expected an integer from 0 to 100000, got "x".',
   ],
   [
     'a model that is not there',
