@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { askJson, currentConnection, onConnection, Refused } from './api.ts';
 
 export function useConnection() {
@@ -30,7 +30,8 @@ export function useAnswer<T>(path: string | undefined, body?: unknown): Answered
   const connection = useConnection();
   const text = body === undefined ? undefined : JSON.stringify(body);
   const before = useRef(connection);
-  useEffect(() => {
+  // Asked before the next frame, not after it.
+  useLayoutEffect(() => {
     // While the server is away, only its coming back asks again.
     if (before.current !== connection) {
       before.current = connection;

@@ -4,9 +4,6 @@ import type { EventFilter, EventSources } from '../../../src/serve/console/contr
 import { Name } from '../../text.tsx';
 import { changed, inputTime, isFiltered, secondsOf, without } from './filters.ts';
 
-/** Whoever types fast is waited for; what a filter shows should be there a tenth of a second after a key. */
-const TYPING_MILLISECONDS = 20;
-
 interface Props {
   filter: EventFilter;
   sources: EventSources | undefined;
@@ -105,7 +102,7 @@ interface TypedProps {
   short?: boolean;
 }
 
-/** A field whose text counts once nobody types any more. */
+/** A field whose text counts with each key: what is asked for the keys before is given up. */
 function Typed({ label, value = '', hint, onText, input, short }: TypedProps) {
   const [text, setText] = useState(value);
   const told = useRef(value);
@@ -114,16 +111,12 @@ function Typed({ label, value = '', hint, onText, input, short }: TypedProps) {
     if (value !== told.current) setText(value);
     told.current = value;
   }, [value]);
-  const tell = useRef(onText);
-  tell.current = onText;
-  useEffect(() => {
-    if (text.trim() === told.current) return;
-    const timer = setTimeout(() => {
-      told.current = text.trim();
-      tell.current(text.trim());
-    }, TYPING_MILLISECONDS);
-    return () => clearTimeout(timer);
-  }, [text]);
+  const type = (typed: string) => {
+    setText(typed);
+    if (typed.trim() === told.current) return;
+    told.current = typed.trim();
+    onText(typed.trim());
+  };
   return (
     <label class={short ? 'ev-short' : undefined}>
       {label}
@@ -134,7 +127,7 @@ function Typed({ label, value = '', hint, onText, input, short }: TypedProps) {
         placeholder={hint}
         autoComplete="off"
         spellcheck={false}
-        onInput={(event) => setText(event.currentTarget.value)}
+        onInput={(event) => type(event.currentTarget.value)}
       />
     </label>
   );
