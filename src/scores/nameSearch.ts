@@ -47,6 +47,7 @@ export class NameSearch {
   find(text: string): Uint8Array {
     const found = new Uint8Array(this.#entities.count);
     const wanted = text.toLowerCase();
+    if (wanted === '') return found.fill(1);
     for (const [b, block] of this.#blocks.entries()) {
       for (let at = block.text.indexOf(wanted); at >= 0; ) {
         const i = lastAtMost(block.starts, at);

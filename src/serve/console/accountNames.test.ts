@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EntityDictionary } from '../../events/events.ts';
+import { NameSearch } from '../../scores/nameSearch.ts';
 import { AccountNames } from './accountNames.ts';
+import { Slices } from './slices.ts';
 
 function namesOf(...names: string[]): { entities: EntityDictionary; names: AccountNames } {
   const entities = new EntityDictionary();
   for (const name of names) entities.add(Buffer.from(name));
-  return { entities, names: new AccountNames(entities) };
+  const search = new NameSearch(entities);
+  return { entities, names: new AccountNames(entities, search, () => new Slices().run(search.refresh())) };
 }
 
 test('names are found by a part, in any case of letters: the name itself, then beginnings, then short ones', async () => {

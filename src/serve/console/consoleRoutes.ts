@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import type { Serving } from '../serving.ts';
-import { AccountNames } from './accountNames.ts';
 import { accountRoutes } from './accountRoutes.ts';
 import { assetRoutes } from './assets.ts';
 import type { Desk } from './desk.ts';
@@ -22,7 +21,7 @@ export function consoleRoutes(app: FastifyInstance, serving: Serving, desk: Desk
   explainRoutes(app, serving);
   evaluationRoutes(app, serving, desk);
   thresholdRoutes(app, serving);
-  const names = new AccountNames(desk.events.entities);
+  const names = desk.accountNames(serving);
   accountRoutes(app, serving, desk, names);
   mapRoutes(app, serving, desk, names);
 }

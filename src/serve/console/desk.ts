@@ -2,6 +2,7 @@ import type { GroupTable } from '../../addresses/groupTable.ts';
 import { RecentEvents } from '../../scores/recentEvents.ts';
 import { ScoredEvents } from '../../scores/scoredEvents.ts';
 import type { Serving } from '../serving.ts';
+import { AccountNames } from './accountNames.ts';
 import type { EvaluationMetrics } from './contract.ts';
 import { readEvaluation } from './evaluationFile.ts';
 import { EventTable } from './eventTable.ts';
@@ -39,7 +40,6 @@ export class Desk {
   readonly #loaded: EventTable;
   /** of the recent events, and how many there had been then */
   #recentTable: { table: EventTable; total: number } | undefined;
-
   /** what was measured of a model, this or another one */
   readonly evaluation: EvaluationMetrics | undefined;
 
@@ -94,6 +94,11 @@ export class Desk {
     const { table } = this.#recentTable;
     await table.refresh(tables);
     return table;
+  }
+
+  /** Names of the accounts of the files. */
+  accountNames(serving: Serving): AccountNames {
+    return new AccountNames(this.events.entities, this.#loaded.names, () => this.table('loaded', serving));
   }
 
   /** All tables that there are now. */

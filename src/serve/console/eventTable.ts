@@ -3,6 +3,7 @@ import type { GroupTable } from '../../addresses/groupTable.ts';
 import { grown } from '../../events/events.ts';
 import { type EventConditions, EventFinder } from '../../scores/eventFilter.ts';
 import { EventIndex, type EventOrder } from '../../scores/eventIndex.ts';
+import type { NameSearch } from '../../scores/nameSearch.ts';
 import type { ScoredEvents } from '../../scores/scoredEvents.ts';
 import { isSameTime, type Labels } from './labels.ts';
 import { Slices } from './slices.ts';
@@ -30,6 +31,11 @@ export class EventTable {
     this.#index = new EventIndex(events);
     this.#finder = new EventFinder(this.#index);
     this.#labels = labels;
+  }
+
+  /** of the accounts */
+  get names(): NameSearch {
+    return this.#index.names;
   }
 
   /** N: events that are found, while more may be on their way */
