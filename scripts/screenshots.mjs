@@ -81,10 +81,10 @@ async function startConsole() {
   server = spawn(
     process.execPath,
     [
-      ...[MAIN, 'console', at('login.model'), '--no-open', '--events', at('last-day.jsonl')],
-      ...['--evaluation', at('metrics.json'), '--labels', at('labels.csv'), '--asn', 'packaged', ...tables],
+      ...[MAIN, 'console', 'login.model', '--no-open', '--events', 'last-day.jsonl'],
+      ...['--evaluation', 'metrics.json', '--labels', 'labels.csv', '--asn', 'packaged', ...tables],
     ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
+    { cwd: work, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const [line] = await new Promise((resolve, reject) => {
     server.stdout.once('data', (data) => resolve(String(data).split('\n')));
@@ -93,19 +93,32 @@ async function startConsole() {
   return line;
 }
 
-/** What an analyst would look at first. */
+/** Of the strangest events one whose account draws well: its networks fit on a page. */
 async function strangestEvent(url) {
   const { origin, hash } = new URL(url);
   const headers = {
     authorization: `Bearer ${hash.slice('#token='.length)}`,
     'content-type': 'application/json',
   };
-  const body = JSON.stringify({ filter: { verdict: 'suspicious' }, limit: 1 });
+  const ask = async (path, body) => {
+    const response = await fetch(`${origin}/${path}`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(body),
+    });
+    return response.json();
+  };
   for (;;) {
-    const response = await fetch(`${origin}/v1/events/query`, { method: 'POST', headers, body });
-    const { loaded, rows } = await response.json();
-    if (loaded === 1) return rows[0];
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    const { loaded, rows } = await ask('v1/events/query', { filter: { verdict: 'suspicious' }, limit: 100 });
+    if (loaded < 1) {
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      continue;
+    }
+    for (const row of rows) {
+      const { places, events } = await ask('v1/account', { entity: row.entity });
+      if (events >= 40 && places <= 60) return row;
+    }
+    return rows[0];
   }
 }
 

@@ -120,7 +120,7 @@ function Tiles({
       {total > 0 && (
         <Tile value={grouped(total)}>
           loaded {total === 1 ? 'event' : 'events'}
-          {first !== null && last !== null && `, ${dayText(first)} to ${dayText(last)}`}
+          {first !== null && last !== null && `, ${daysText(first, last)}`}
         </Tile>
       )}
       {account.neighbours.length > 0 && (
@@ -131,3 +131,6 @@ function Tiles({
     </div>
   );
 }
+
+const daysText = (first: number, last: number) =>
+  dayText(first) === dayText(last) ? dayText(first) : `${dayText(first)} to ${dayText(last)}`;

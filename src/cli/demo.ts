@@ -123,6 +123,7 @@ async function demo(flags: DemoFlags): Promise<void> {
       'Open next:',
       `  ${at('report.html')}    how good the model is, which threshold costs what, and the strangest logins`,
       `  ${at('flagged.jsonl')}  the flagged logins of the last day, one JSON object a line`,
+      `  ip-insights console ${model} --events ${at('flagged.jsonl')} --evaluation ${at('metrics.json')}    all of it in a browser`,
       `  ip-insights score ${model} your-logins.csv    to score logins of your own`,
       '',
     ].join('\n'),

@@ -15,6 +15,8 @@ export interface LadderRung {
 
 /** Below this width a rung has two lines: its name over its pictures. */
 const NARROW = 560;
+/** Below this one names stand closer. */
+const ROOMY = 760;
 /** Pixels of a character, of the charts' letters: what is longer than its column is cut. */
 const CHARACTER = 6.9;
 const HEAD = 42;
@@ -55,13 +57,13 @@ export function ladderChart(given: readonly LadderRung[], size: { width: number;
 ${ticks}
 ${isNarrow ? '' : html`<text class="title" x="${columns.names.from}" y="14">network</text><text class="title" x="${columns.ratios}" y="14" text-anchor="end">ratio</text>`}
 <text class="title" x="${shares.from}" y="14"><tspan class="own-sign">●</tspan> account, <tspan class="everybody-sign">┃</tspan> everybody</text>
-<text class="title" x="${parts.from}" y="14">${isNarrow ? 'likelihood' : 'part of the likelihood'}</text>
+<text class="title" x="${parts.from}" y="14">${width < ROOMY ? 'likelihood' : 'part of the likelihood'}</text>
 ${rungs.map((rung, k) => {
   const top = HEAD + k * rowHeight;
   const name = top + (isNarrow ? 12 : rowHeight / 2);
   const middle = isNarrow ? top + 29 : name;
   const isNested = k <= nested && NESTED.test(rung.network);
-  const indent = isNested ? 6 + k * (isNarrow ? 3 : 5) : 6;
+  const indent = isNested ? 6 + k * (width < ROOMY ? 3 : 5) : 6;
   const room = (isNarrow ? columns.ratios - 80 : shares.from - 26) - columns.names.from - indent;
   return html`<g class="rung${rung === most ? ' most' : ''}"><title>${sentence(rung)}</title>
 <rect class="rung-ground" x="0" y="${at(top)}" width="${at(width)}" height="${at(rowHeight)}"/>
@@ -94,7 +96,7 @@ interface Columns {
 }
 
 function wideColumns(width: number): Columns {
-  const names = Math.max(246, width * 0.33);
+  const names = width < ROOMY ? 225 : Math.max(246, width * 0.33);
   const rest = width - names - 70 - 66;
   const shares = { from: names, to: names + rest * 0.58 };
   const ratios = shares.to + 74;
