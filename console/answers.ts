@@ -1,9 +1,13 @@
-import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { askJson, currentConnection, onConnection, Refused } from './api.ts';
 
 export function useConnection() {
   const [connection, setConnection] = useState(currentConnection());
-  useEffect(() => onConnection(setConnection), []);
+  useLayoutEffect(() => {
+    // It may have changed before anybody listened.
+    setConnection(currentConnection());
+    return onConnection(setConnection);
+  }, []);
   return connection;
 }
 

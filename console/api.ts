@@ -31,12 +31,19 @@ function takeToken(): string | null {
   return given;
 }
 
-/** Takes a token that a person typed; what was asked is asked again. */
-export function unlock(typed: string): void {
-  token = typed.trim();
-  sessionStorage.setItem(TOKEN, token);
+/** Takes a token that a person typed; what was asked is asked again. @returns whether it can be one */
+export function unlock(typed: string): boolean {
+  const given = typed.trim();
+  // Headers hold nothing else.
+  if (!/^[\x21-\x7e]+$/.test(given)) return false;
+  token = given;
+  sessionStorage.setItem(TOKEN, given);
   become('open');
+  return true;
 }
+
+/** Whether the server has refused one, of a person or of a start before. */
+export const hasToken = () => token !== null;
 
 export const currentConnection = () => connection;
 

@@ -1,15 +1,16 @@
 import { useState } from 'preact/hooks';
-import { unlock } from './api.ts';
+import { hasToken, unlock } from './api.ts';
 
 /** Asks for the token of a server that wants one. */
 export function Unlock() {
   const [token, setToken] = useState('');
+  const [isRefused, setIsRefused] = useState(hasToken);
   return (
     <form
       class="unlock"
       onSubmit={(event) => {
         event.preventDefault();
-        unlock(token);
+        setIsRefused(!unlock(token));
       }}
     >
       <h1>This server wants a token</h1>
@@ -18,6 +19,11 @@ export function Unlock() {
         <code>ip-insights console</code> prints an address that has one in it: open that again after a
         restart.
       </p>
+      {isRefused && (
+        <p class="fault" role="alert">
+          The token of this page is none of this server's.
+        </p>
+      )}
       <label>
         Token
         <input

@@ -11,7 +11,7 @@ import { ROOT } from './markdown.ts';
 
 /** Of Debian's package, as scripts/systemPackages.mjs installs it. */
 const CHROMIUM = '/usr/bin/chromium';
-const MAIN = join(ROOT, 'dist/cli/main.js');
+export const MAIN = join(ROOT, 'dist/cli/main.js');
 
 export const folder = mkdtempSync(join(tmpdir(), 'ip-insights-console-'));
 
@@ -60,7 +60,8 @@ export interface RunningConsole {
   stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const running = new Set<ChildProcess>();
+/** ended after the tests */
+export const running = new Set<ChildProcess>();
 let browser: Browser | undefined;
 after(async () => {
   await browser?.close();
@@ -101,6 +102,8 @@ export interface OpenPage {
   faults: string[];
   /** method and path of each request */
   requests: string[];
+  /** whom the page asked */
+  hosts: Set<string>;
 }
 
 /** Opens an address in a context of its own. */
@@ -110,6 +113,7 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
   const page = await context.newPage();
   const faults: string[] = [];
   const requests: string[] = [];
+  const hosts = new Set<string>();
   page.on('pageerror', (error) => faults.push(String(error)));
   page.on('console', (message) => {
     if (message.type() === 'error') faults.push(message.text());
@@ -118,9 +122,13 @@ export async function openPage(url: string, options: BrowserContextOptions = {})
     faults.push(`a dialog: ${dialog.message()}`);
     void dialog.dismiss();
   });
-  page.on('request', (request) => requests.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  page.on('request', (request) => {
+    const { host, pathname } = new URL(request.url());
+    requests.push(`${request.method()} ${pathname}`);
+    hosts.add(host);
+  });
   await page.goto(url);
-  return { page, faults, requests };
+  return { page, faults, requests, hosts };
 }
 
 const axeSource = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');

@@ -21,7 +21,7 @@ export interface IcicleEvent {
 
 const DAY = 86_400;
 /** Of a character of labels, a little more than most are wide. */
-const CHARACTER = 6.4;
+const CHARACTER = 6.7;
 /** Of one of a provider's name, which has capitals. */
 const CAPITAL = 7.3;
 const LABEL_HEIGHT = 11.5;
