@@ -15,7 +15,7 @@ export type Connection = 'open' | 'lost' | 'locked';
 const TOKEN = 'ip-insights token';
 const PING_MILLISECONDS = 1500;
 
-let token = takeToken();
+let token = takeToken() ?? sessionStorage.getItem(TOKEN);
 let connection: Connection = 'open';
 const listeners = new Set<(connection: Connection) => void>();
 
@@ -25,11 +25,25 @@ const listeners = new Set<(connection: Connection) => void>();
  */
 function takeToken(): string | null {
   const given = /^#token=([\x21-\x7e]+)$/.exec(location.hash)?.[1];
-  if (given === undefined) return sessionStorage.getItem(TOKEN);
+  if (given === undefined) return null;
   sessionStorage.setItem(TOKEN, given);
   history.replaceState(null, '', `${location.pathname}#/`);
   return given;
 }
+
+// A new address may be opened in the tab of an old one: then only what stands after the sign # changes.
+addEventListener('hashchange', () => {
+  const given = takeToken();
+  if (given !== null) unlock(given);
+});
+
+/** A link opened in a new tab finds the token in those that are open, which nobody but pages of this server can ask. */
+const tabs = new BroadcastChannel(TOKEN);
+tabs.onmessage = ({ data }: MessageEvent<string | null>) => {
+  if (data === null && token !== null && connection === 'open') tabs.postMessage(token);
+  else if (data !== null && token === null) unlock(data);
+};
+if (token === null) tabs.postMessage(null);
 
 /** Takes a token that a person typed; what was asked is asked again. @returns whether it can be one */
 export function unlock(typed: string): boolean {

@@ -1,9 +1,9 @@
 export const SECONDS_PER_DAY = 86_400;
 
 /** 9999-12-31T23:59:59Z: anything later is no time in seconds (more likely milliseconds). */
-const LATEST_SECONDS = 253_402_300_799;
+export const LATEST_SECONDS = 253_402_300_799;
 /** 0000-01-01T00:00:00Z: ISO 8601 has no earlier year without an agreement between writer and reader. */
-const EARLIEST_SECONDS = -62_167_219_200;
+export const EARLIEST_SECONDS = -62_167_219_200;
 
 const ISO =
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,9}))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?)?$/;
@@ -27,9 +27,11 @@ export function parseTime(text: string): number {
   return inRange(midnight + hour * 3600 + minute * 60 + second + fraction - zoneSeconds(match[8]));
 }
 
-function inRange(seconds: number): number {
-  return seconds >= EARLIEST_SECONDS && seconds < LATEST_SECONDS + 1 ? seconds : Number.NaN;
-}
+const inRange = (seconds: number) => (isTime(seconds) ? seconds : Number.NaN);
+
+/** Whether so many seconds since 1970 can be written as ISO 8601: of the years 0 to 9999. */
+export const isTime = (seconds: number): boolean =>
+  seconds >= EARLIEST_SECONDS && seconds < LATEST_SECONDS + 1;
 
 function midnightSeconds(year: number, month: number, day: number): number {
   // Date.UTC takes the years 0 to 99 for 1900 to 1999; 400 years are a whole number of days.

@@ -5,7 +5,7 @@ import {
   parseAddressBytes,
 } from '../addresses/address.ts';
 import { quoted } from '../errors.ts';
-import { parseTime } from '../events/time.ts';
+import { isTime, parseTime } from '../events/time.ts';
 import { type ScoredFigures, VERDICTS } from './scoredEvents.ts';
 
 const encoder = new TextEncoder();
@@ -77,7 +77,7 @@ export class ScoreLine {
     if (!this.#passes(bytes, VERDICT)) return false;
     const verdict = VERDICTS.find((_, i) => this.#passes(bytes, NAMES[i]));
     if (verdict === undefined || !this.#passes(bytes, REASONS)) return false;
-    if (Number.isNaN(dotProduct) || Number.isNaN(anomaly) || Number.isNaN(pValue ?? 0)) return false;
+    if (![dotProduct, anomaly, pValue ?? 0].every(Number.isFinite)) return false;
     if (!this.#readEnd(bytes, end)) return false;
     this.nameBytes = bytes;
     this.nameStart = nameStart;
@@ -98,7 +98,7 @@ export class ScoreLine {
     this.#at = Math.max(this.#at, number - TIME.length);
     if (!this.#passes(bytes, TIME)) return false;
     this.time = this.#number(bytes, end);
-    return this.#at === end - 1 && !Number.isNaN(this.time);
+    return this.#at === end - 1 && isTime(this.time);
   }
 
   #passes(bytes: Uint8Array, expected: Uint8Array): boolean {
@@ -160,8 +160,8 @@ export class ScoreLine {
       if (typeof address !== 'string') return 'expected an address, got none.';
       return `expected an IP address, got ${quoted(address)}: ${explainBadAddress(address)}.`;
     }
-    const seconds = typeof time === 'string' ? parseTime(time) : time === null ? Number.NaN : Number(time);
-    if (time !== null && !Number.isFinite(seconds)) {
+    const seconds = typeof time === 'string' ? parseTime(time) : typeof time === 'number' ? time : Number.NaN;
+    if (time !== null && !isTime(seconds)) {
       return `expected seconds since 1970 or ISO 8601 as time, got ${quoted(String(time))}.`;
     }
     this.isScored = readFigures(value, this.figures);
@@ -179,7 +179,8 @@ export function readFigures(value: Record<string, unknown>, figures: ScoredFigur
   const { dot_product: dotProduct, anomaly, p_value: pValue, verdict } = value;
   const known = VERDICTS.find((one) => one === verdict);
   const isP = pValue === null || (typeof pValue === 'number' && pValue >= 0 && pValue <= 1);
-  if (typeof dotProduct !== 'number' || typeof anomaly !== 'number' || !isP || !known) return false;
+  // JSON has numbers that are infinite here, such as 1e999.
+  if (!Number.isFinite(dotProduct) || !Number.isFinite(anomaly) || !isP || !known) return false;
   Object.assign(figures, { dotProduct, anomaly, pValue, verdict: known });
   return true;
 }

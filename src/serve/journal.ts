@@ -1,4 +1,13 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type AddressWords, formatAddress } from '../addresses/address.ts';
 import { InputError } from '../errors.ts';
@@ -51,6 +60,13 @@ export class Journal {
    */
   append(observations: Observation[]): void {
     const bytes = Buffer.from(observations.map(lineOf).join(''));
+    this.#reopenIfReplaced();
+    this.#write(bytes);
+    // Another server may have copied the file before this was written, and replaced it after.
+    if (this.#reopenIfReplaced() && !readFileSync(this.path).includes(bytes)) this.#write(bytes);
+  }
+
+  #write(bytes: Uint8Array): void {
     const before = fstatSync(this.#file).size;
     let written = 0;
     try {
@@ -94,6 +110,8 @@ export class Journal {
    * @throws InputError where the file cannot be written; then it is as it was
    */
   async remove(one: Observation): Promise<boolean> {
+    if (Number.isNaN(one.time)) return false;
+    this.#reopenIfReplaced();
     const sizeBytes = fstatSync(this.#file).size;
     const bytes = (await readFile(this.path)).subarray(0, sizeBytes);
     const line = Buffer.from(lineOf(one));
@@ -109,6 +127,15 @@ export class Journal {
     } finally {
       copy.abandon();
     }
+    this.#reopenIfReplaced();
+    return true;
+  }
+
+  /** Goes on with the file that has the name now, where an event was taken out of it. @returns whether it was another one */
+  #reopenIfReplaced(): boolean {
+    const now = statSync(this.path, { throwIfNoEntry: false });
+    // Where somebody has moved it away, what is kept stays in what was moved.
+    if (now === undefined || now.ino === fstatSync(this.#file).ino) return false;
     closeSync(this.#file);
     this.#file = openSync(this.path, 'a+');
     return true;

@@ -194,10 +194,11 @@ export class Serving {
     return later.length;
   }
 
-  /** Whether the model was told of an event after its file was written. */
-  hasObserved({ entity, words, time }: Observation): boolean {
+  /** Whether there is a model that does not know an event, and would learn it. */
+  wouldLearn({ entity, words, time }: Observation): boolean {
     const served = this.#main;
-    return served !== undefined && this.crew.hasObserved(served.number, hashEntity(entity), words, time);
+    if (!served || !isLater(served, time)) return false;
+    return !this.crew.hasObserved(served.number, hashEntity(entity), words, time);
   }
 
   /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { InputError } from '../../errors.ts';
+import { EARLIEST_SECONDS, LATEST_SECONDS } from '../../events/time.ts';
 import { RequestError } from '../../inference/requestError.ts';
 import { type EventConditions, LABELS, parseNetwork } from '../../scores/eventFilter.ts';
 import { VERDICTS } from '../../scores/scoredEvents.ts';
@@ -8,13 +9,11 @@ import type { EventTable } from './eventTable.ts';
 
 /** What requests for events look like. Types of the contract come from contract.ts, which the compiler compares. */
 
-/** Beyond it no time can be written. */
-const MOST_SECONDS = 8.64e12;
-const seconds = z.number().min(-MOST_SECONDS).max(MOST_SECONDS);
+const seconds = z.number().min(EARLIEST_SECONDS).max(LATEST_SECONDS);
 const id = z.number().int().min(0).max(Number.MAX_SAFE_INTEGER);
 const verdict = z.enum([...VERDICTS] as ['ok', 'suspicious', 'unknown']);
 
-export const eventFilter = z.object({
+export const eventFilter = z.strictObject({
   source: z
     .enum(['loaded', 'recent'])
     .optional()
@@ -42,7 +41,7 @@ const order = z.enum(['strangest', 'latest']).default('strangest');
 
 const MOST_ROWS = 200;
 
-export const eventQuery = z.object({
+export const eventQuery = z.strictObject({
   filter: eventFilter.default({}),
   order,
   offset: z.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
@@ -51,12 +50,12 @@ export const eventQuery = z.object({
 
 const MOST_BINS = 1000;
 
-export const histogramQuery = z.object({
+export const histogramQuery = z.strictObject({
   filter: eventFilter.default({}),
   bins: z.number().int().min(2).max(MOST_BINS).default(120),
 });
 
-export const exportQuery = z.object({ filter: eventFilter.default({}), order });
+export const exportQuery = z.strictObject({ filter: eventFilter.default({}), order });
 
 const eventRow = z.object({
   id: z.number(),
@@ -100,7 +99,7 @@ export const eventSources = z.object({
   keeps_observed_events: z.boolean(),
 });
 
-export const labelledEvent = z.object({
+export const labelledEvent = z.strictObject({
   entity: z.string().min(1),
   address: z.string(),
   time: seconds.nullable().describe('seconds since 1970'),
@@ -116,7 +115,7 @@ export const labelAnswer = z.object({
   observed: z.boolean().describe('whether the model learned the event'),
 });
 
-export const undoRequest = z.union([z.object({ id: z.number().int() }), labelledEvent]);
+export const undoRequest = z.union([z.strictObject({ id: z.number().int() }), labelledEvent]);
 
 export const labelUndone = z.object({ label: z.enum(['honest', 'attack']).nullable() });
 

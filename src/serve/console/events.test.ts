@@ -134,6 +134,32 @@ test('damaged lines and files are left out and told; a missing file stops the st
   assert.match(missing.stderr, /no\.jsonl: there is no such file\./);
 });
 
+test('a number that overflows and a time that cannot be written are told, and hide no other event', async () => {
+  const line = (change: object) =>
+    JSON.stringify({ ...JSON.parse(scored.split('\n')[0]), ...change }).replace('"9e999"', '1e999');
+  write(
+    'odd.jsonl',
+    [{}, { time: 1_541_894_400_000 }, { time: 1e300 }, { time: true }, { anomaly: '9e999' }]
+      .map(line)
+      .join('\n'),
+  );
+  const server = await startDesk('--events', 'odd.jsonl');
+  const { rows, total } = await query(server);
+  // Of a score that is none the event is left, which is scored now.
+  assert.equal(total, 2);
+  assert.ok(rows.every(({ anomaly }) => Number.isFinite(anomaly)));
+  const { skipped_reasons } = await sourcesOf(server);
+  assert.deepEqual(
+    skipped_reasons.map((reason) => reason.replace(/.*got/, 'got')),
+    ['got "1541894400000".', 'got "1e+300".', 'got "true".'],
+  );
+  const exported = await post(`${server.url}/v1/events/export`, '{}');
+  assert.equal(exported.text.trim().split('\n').length, 3);
+  const unknown = await post(`${server.url}/v1/events/query`, '{"filter":{"veredict":"ok"}}');
+  assert.equal(unknown.status, 400);
+  await server.stop();
+});
+
 test('pages follow each other in both orders, and a histogram counts every event', async () => {
   const server = await startDesk('--events', 'scores.jsonl');
   const all: EventPage['rows'] = [];

@@ -46,9 +46,21 @@ export class LabelFile {
       throw new InputError(`${this.path}: expected a file to keep labels in, found a folder or device.`);
     }
     const bytes = readWholeFile(this.path);
-    // What a killed server was writing when it died: nobody was told that it was kept.
     const end = bytes.lastIndexOf(NEWLINE) + 1;
     this.#isWhole = end === bytes.length;
+    const lines = this.#linesOf(bytes.subarray(0, end));
+    if (this.#isWhole) return lines;
+    try {
+      // A last line without its end, as editors leave it.
+      return [...lines, ...this.#linesOf(bytes.subarray(end))];
+    } catch {
+      // What a killed server was writing when it died: nobody was told that it was kept.
+      return lines;
+    }
+  }
+
+  /** @throws InputError at a line that is no label */
+  #linesOf(bytes: Uint8Array): LabelLine[] {
     const lines: LabelLine[] = [];
     const reader = new EventReader(
       { name: this.path, onBadLine: 'error', columns: 'labelled' },
@@ -58,7 +70,7 @@ export class LabelFile {
       },
     );
     try {
-      reader.push(bytes.subarray(0, end));
+      reader.push(bytes);
       reader.finish();
     } catch (error) {
       throw new InputError(

@@ -28,10 +28,11 @@ export class Labelling {
       const now = labels.of(event);
       if (now?.label === label) return answerOf(now);
       const forgotten = now !== undefined && (await this.#forget(now));
-      const kept = this.#write(now, forgotten, () => labels.say(event, label));
-      if (label === 'honest') {
+      const learns = label === 'honest' && this.#wouldLearn(event);
+      const kept = this.#write(now, forgotten, () => labels.say(event, label, learns));
+      if (learns) {
         try {
-          kept.observed = this.#learn(kept);
+          this.#serving.observe([kept]);
         } catch (error) {
           labels.unsay(kept);
           throw error;
@@ -61,7 +62,7 @@ export class Labelling {
       const forgotten = await this.#forget(kept);
       this.#write(kept, forgotten, () => labels.unsay(kept));
       const { before } = kept;
-      if (before?.observed) before.observed = this.#learn(before);
+      if (before?.observed && this.#wouldLearn(before)) this.#serving.observe([before]);
       this.#show(kept, before?.label);
       return { label: before?.label ?? null };
     });
@@ -75,9 +76,8 @@ export class Labelling {
 
   /** @returns whether the model had learned the event by this label, and does not know it any more */
   async #forget(kept: KeptLabel): Promise<boolean> {
-    if (kept.label !== 'honest' || kept.observed === false || !this.#serving.hasMain) return false;
-    kept.observed = await this.#serving.forget(kept);
-    return kept.observed;
+    if (!kept.observed || !this.#serving.hasMain) return false;
+    return this.#serving.forget(kept);
   }
 
   #write<T>(now: KeptLabel | undefined, forgotten: boolean, write: () => T): T {
@@ -89,13 +89,11 @@ export class Labelling {
     }
   }
 
-  /** @returns whether the model has learned it: it knows others already, or journals cannot keep them */
-  #learn(event: LabelledEvent): boolean {
+  /** Whether the model can learn an event: others it knows already, or journals cannot keep them. */
+  #wouldLearn(event: LabelledEvent): boolean {
     const { entity, time } = event;
-    const isTime = time >= 0 && time <= latestTime(Date.now() / 1000);
-    if (!this.#serving.hasMain || !isTime || !isOneLine(entity)) return false;
-    if (this.#serving.hasObserved(event)) return false;
-    return this.#serving.observe([event]) === 1;
+    const isPast = time >= 0 && time <= latestTime(Date.now() / 1000);
+    return isPast && isOneLine(entity) && this.#serving.wouldLearn(event);
   }
 
   #show({ entity, words, time }: LabelledEvent, label: Label | undefined): void {
@@ -108,5 +106,5 @@ export class Labelling {
 const answerOf = ({ id, label, observed }: KeptLabel): LabelAnswer => ({
   id,
   label,
-  observed: observed ?? false,
+  observed,
 });

@@ -53,7 +53,7 @@ async function labelsShown({ url }: RunningServer): Promise<(Label | null)[]> {
 const text = (name: string) => readFileSync(at(name), 'utf8');
 
 const LINES = [
-  'user_1,203.0.113.7,2024-02-20T00:00:01Z,0\n',
+  'user_1,203.0.113.7,2024-02-20T00:00:01Z,0,learned\n',
   'user_2,203.0.113.8,2024-02-20T00:00:02.500Z,1\n',
   'user_3,9.3.1.1,2024-01-01T00:00:00Z,0\n',
   '"=cmd|""x"",y\u202e",2001:db8::5,2024-02-20T00:00:03Z,1\n',
@@ -132,7 +132,7 @@ for (const keeps of [true, false]) {
     assert.deepEqual((await undo(server, { id: first.id })).json, { label: null });
     assert.equal(await scoreOf(server, 0), untaught[0]);
     assert.equal(await scoreOf(server, 1), taught);
-    assert.equal(text(labels), LINES[1].replace(',1\n', ',0\n'));
+    assert.equal(text(labels), LINES[1].replace(',1\n', ',0,learned\n'));
     if (keeps) assert.equal(text(journal), 'user_2,203.0.113.8,2024-02-20T00:00:02.500Z\n');
     assert.deepEqual(await labelsShown(server), [null, 'honest', null, null]);
     const twice = await undo(server, { id: first.id });
@@ -157,7 +157,7 @@ test('the later of two labels wins, and what the model learned by the first is f
   const taught = await scoreOf(server, 0);
   const later = (await say(server, 0, 'attack')).json;
   assert.equal(await scoreOf(server, 0), untaught);
-  assert.deepEqual([text(labels), text(journal)], [LINES[0].replace(',0\n', ',1\n'), '']);
+  assert.deepEqual([text(labels), text(journal)], [LINES[0].replace(',0,learned\n', ',1\n'), '']);
   assert.deepEqual((await undo(server, { id: later.id })).json, { label: 'honest' });
   assert.equal(await scoreOf(server, 0), taught);
   assert.equal(text(labels), LINES[0]);
@@ -176,6 +176,49 @@ test('an event that was observed before is not learned twice, and stays when its
   await undo(server, { id });
   assert.equal(await scoreOf(server, 0), taught);
   assert.equal(text(journal), 'user_1,203.0.113.7,2024-02-20T00:00:01Z\n');
+  await server.stop();
+});
+
+test('after a restart undo takes back what a label taught, and nothing that was observed otherwise', async () => {
+  const { labels, journal } = names();
+  let server = await startDesk(labels, journal);
+  const untaught = await scoreOf(server, 1);
+  await post(`${server.url}/v1/observe`, JSON.stringify(EVENTS[0]));
+  const taught = await scoreOf(server, 0);
+  await say(server, 0, 'honest');
+  await say(server, 1, 'honest');
+  const untimed = { entity: 'user_1', address: '203.0.113.99', time: null };
+  await post(`${server.url}/v1/labels`, JSON.stringify({ ...untimed, label: 'honest' }));
+  await server.stop('SIGKILL');
+  server = await startDesk(labels, journal);
+  for (const which of [EVENTS[0], EVENTS[1], untimed]) {
+    const { entity, address, time } = which;
+    assert.equal((await undo(server, { entity, address, time })).status, 200);
+  }
+  assert.deepEqual([await scoreOf(server, 0), await scoreOf(server, 1)], [taught, untaught]);
+  assert.deepEqual([text(labels), text(journal)], ['', 'user_1,203.0.113.7,2024-02-20T00:00:01Z\n']);
+  await server.stop();
+});
+
+test('what another server observes after an undo is kept too', async () => {
+  const { labels, journal } = names();
+  const [one, other] = await Promise.all([startDesk(labels, journal), startDesk(undefined, journal)]);
+  const { id } = (await say(one, 0, 'honest')).json;
+  await undo(one, { id });
+  assert.deepEqual((await post(`${other.url}/v1/observe`, JSON.stringify(EVENTS[0]))).json, { observed: 1 });
+  assert.equal(text(journal), 'user_1,203.0.113.7,2024-02-20T00:00:01Z\n');
+  await Promise.all([one.stop(), other.stop()]);
+});
+
+test('a last line without its end, as editors leave it, is a label; a time that cannot be written is none', async () => {
+  const { labels } = names();
+  writeFileSync(at(labels), LINES[1].trimEnd());
+  const server = await startDesk(labels);
+  assert.deepEqual(await labelsShown(server), [null, 'attack', null, null]);
+  const milliseconds = { entity: 'user_1', address: '203.0.113.7', time: 1_541_894_400_000, label: 'attack' };
+  assert.equal((await post(`${server.url}/v1/labels`, JSON.stringify(milliseconds))).status, 400);
+  await say(server, 2, 'honest');
+  assert.equal(text(labels), LINES[1] + LINES[2]);
   await server.stop();
 });
 

@@ -7,8 +7,8 @@ import { LabelFile, type LabelLine } from './labelFile.ts';
 export interface KeptLabel extends LabelLine {
   /** names it until the server ends */
   id: number;
-  /** whether the model learned the event by it; undefined: it is of an earlier start, which nobody knows of */
-  observed: boolean | undefined;
+  /** whether the model learned the event by it */
+  observed: boolean;
   /** what was said before; undefined: nothing */
   before: KeptLabel | undefined;
 }
@@ -20,6 +20,12 @@ export interface LabelledEvent {
   /** seconds since 1970, NaN where unknown */
   time: number;
 }
+
+/**
+ * Kind of the events that the model has learned by their label, in the file: so that they can be forgotten after a restart too, and
+ * `evaluate --labelled` tells them from those that the model does not know.
+ */
+const LEARNED = 'learned';
 
 const milliseconds = (time: number) => (Number.isNaN(time) ? '' : Math.round(time * 1000));
 
@@ -42,7 +48,7 @@ export class Labels {
     this.#file = path === undefined ? undefined : new LabelFile(path);
     // Where the file has two of an event, the later line wins.
     for (const line of this.#file?.read() ?? []) {
-      this.#keep({ ...line, id: this.#nextId++, observed: undefined, before: undefined });
+      this.#keep({ ...line, id: this.#nextId++, observed: line.kind === LEARNED, before: undefined });
     }
   }
 
@@ -69,16 +75,16 @@ export class Labels {
     return LABELS.indexOf(this.of({ entity, words, time })?.label ?? 'none');
   }
 
-  /** Keeps a label in place of what was said of the event before. @throws InputError where it cannot be kept; then nothing changes */
-  say({ entity, words, time }: LabelledEvent, label: Label): KeptLabel {
+  /** Keeps a label in place of what was said of the event before. @param observed whether the model learns the event by it @throws InputError where it cannot be kept; then nothing changes */
+  say({ entity, words, time }: LabelledEvent, label: Label, observed = false): KeptLabel {
     const event = { entity, words, time };
     const before = this.of(event);
     const kept: KeptLabel = {
       ...event,
       label,
-      kind: before?.kind ?? '',
+      kind: observed ? LEARNED : before && before.kind !== LEARNED ? before.kind : '',
       id: this.#nextId++,
-      observed: false,
+      observed,
       before,
     };
     if (before) this.#file?.replace(this.#with(kept));

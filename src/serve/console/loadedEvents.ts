@@ -136,7 +136,8 @@ export class LoadedEvents {
   /** @param place undefined: the file as a whole */
   #skip({ path }: EventFile, place: string | undefined, sentence: string): void {
     this.skipped++;
-    if (this.skippedReasons.length === KEPT_REASONS) return;
+    // Of a whole file it is always told.
+    if (place !== undefined && this.skippedReasons.length >= KEPT_REASONS) return;
     const reason = sentence.replace(/^line \d+: /, '');
     const name = inputName(path);
     if (place !== undefined) this.skippedReasons.push(`${name}: ${place}: ${reason}`);

@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { InputError } from '../../errors.ts';
-import { AtomicFile } from '../../files/atomicFile.ts';
+import { AtomicFile, removeLeftParts } from '../../files/atomicFile.ts';
 import { OpenFile } from '../../files/openFile.ts';
 import { RequestError } from '../../inference/requestError.ts';
 import { copyWithThreshold } from '../../model/copyWithThreshold.ts';
@@ -29,7 +29,11 @@ export async function saveThreshold(
       source.sizeBytes > DIGEST_BYTES &&
       digestOf(source.piece(source.sizeBytes - DIGEST_BYTES, DIGEST_BYTES)) === digest;
     if (!isSame) throw changed(name);
-    const target = asRequest(507, () => new AtomicFile(path));
+    const target = asRequest(507, () => {
+      // A killed process may have left a part as large as the file.
+      removeLeftParts(path);
+      return new AtomicFile(path);
+    });
     try {
       const copy = copyWithThreshold(source, name, threshold, (bytes) =>
         asRequest(507, () => target.write(bytes)),
