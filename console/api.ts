@@ -99,7 +99,8 @@ export async function ask(
   signal?: AbortSignal,
 ): Promise<Response> {
   const headers: Record<string, string> = {};
-  if (token !== null) headers.authorization = `Bearer ${token}`;
+  const shown = token;
+  if (shown !== null) headers.authorization = `Bearer ${shown}`;
   if (body !== undefined) headers['content-type'] = 'application/json';
   let response: Response;
   try {
@@ -115,6 +116,8 @@ export async function ask(
     become('lost');
     throw new Refused(0, 'The server does not answer.');
   }
+  // A token that came meanwhile was not shown.
+  if (response.status === 401 && token !== shown) return ask(method, path, body, signal);
   if (response.status === 401) become('locked');
   else become('open');
   if (response.ok) return response;
