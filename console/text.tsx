@@ -3,6 +3,9 @@ import type { Verdict } from '../src/serve/console/contract.ts';
 const NAME_CHARACTERS = 48;
 /** What a text may hold that draws nothing, or changes the direction or place of what stands beside it. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+/** What joins two pictures to one, as in families and flags; between letters it draws nothing. */
+const JOINER =
+  /(?<=\p{Extended_Pictographic}|\p{Emoji_Modifier}|\ufe0f)\u200d(?=\p{Extended_Pictographic})/gu;
 
 /**
  * A name that data gave: cut in the middle, isolated from the direction of what stands beside it, and with invisible
@@ -17,15 +20,21 @@ export function Name({ text, most = NAME_CHARACTERS }: { text: string; most?: nu
         .join('')}`
     : text;
   return (
-    <bdi class="name" title={isCut ? `${text.slice(0, 1000)}${text.length > 1000 ? '…' : ''}` : undefined}>
+    <bdi
+      class="name"
+      title={isCut ? `${visible(text.slice(0, 1000))}${text.length > 1000 ? '…' : ''}` : undefined}
+    >
       {visible(shown)}
     </bdi>
   );
 }
 
-/** `a\u0000b\u202ec` → `a⟨0⟩b⟨202e⟩c` */
+/** `a\u0000b\u202ec` → `a⟨0⟩b⟨202e⟩c`; joined emoji stay joined */
 export const visible = (text: string) =>
-  text.replace(INVISIBLE, (char) => `⟨${char.codePointAt(0)!.toString(16)}⟩`);
+  text
+    .split(JOINER)
+    .map((part) => part.replace(INVISIBLE, (char) => `⟨${char.codePointAt(0)!.toString(16)}⟩`))
+    .join('\u200d');
 
 export const grouped = (count: number) => Math.round(count).toLocaleString('en');
 

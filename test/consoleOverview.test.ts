@@ -11,6 +11,7 @@ test('the slider is moved by keys and shows at once what it does; saving asks, s
   const { page, faults, requests } = await openPage(running.url);
   const slider = page.getByRole('slider', { name: 'Threshold' });
   await slider.waitFor();
+  assert.equal(await page.locator('.ov-calibration').count(), 1);
   assert.deepEqual(await seriousFindings(page), []);
   const start = Number(await slider.inputValue());
   const before = requests.length;
@@ -65,6 +66,7 @@ test('an evaluation of another model is not shown as this one; a file that chang
   const { page, faults } = await openPage(running.url);
   await page.getByText('The evaluation is of another model than the one in use').waitFor();
   assert.equal(await page.locator('.ov-attackers').count(), 0);
+  assert.equal(await page.locator('.ov-calibration').count(), 0, 'its p-values are of another model too');
   await page.getByLabel('alerts a day at most').fill('3');
   assert.match((await page.locator('.ov-figures').textContent())!, /false alarms a day/);
   writeFileSync(at('later.csv'), csv([{ ...events[0], time: 1_750_000_000 }]));

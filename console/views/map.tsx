@@ -7,9 +7,10 @@ import { counted, grouped } from '../text.tsx';
 import { useTheme } from '../theme.ts';
 import './map.css';
 import { MapCanvas } from './map/canvas.tsx';
+import { Facts } from './map/facts.tsx';
 import { type ColourBy, coloursOf, groupingOf } from './map/groups.ts';
 import { Legend } from './map/legend.tsx';
-import { factsOf, matchesOf, shortName } from './map/points.ts';
+import { matchesOf, shortName } from './map/points.ts';
 import { Explained, Side } from './map/side.tsx';
 import { UMAP_LEAST, UMAP_POINTS, useUmap } from './map/umap.ts';
 
@@ -160,7 +161,7 @@ function Picture({ map, isUmap, by, find, theme, chosen, onChoose }: PictureProp
           chosen={chosen !== undefined && chosen < drawnCount ? chosen : undefined}
           neighbours={neighbours}
           theme={theme}
-          describe={(point) => ({ name: shortName(map, point), facts: factsOf(map, point) })}
+          describe={(point) => ({ name: shortName(map, point), facts: <Facts map={map} point={point} /> })}
           onChoose={onChoose}
         />
         <p class="map-keys soft" id="map-keys">

@@ -51,7 +51,7 @@ export function OverviewView(_: { route: Route }) {
         honest={honest}
         onSaved={model.again}
       />
-      {evaluation.answer?.metrics.calibration && <CalibrationTable evaluation={evaluation.answer} />}
+      {evaluation.answer?.matches && <CalibrationTable evaluation={evaluation.answer} />}
       <Training model={card} />
       <Settings model={card} />
     </div>

@@ -47,6 +47,11 @@ ${content}
 </svg>`;
 }
 
+/** What may turn the direction of the text beside it, in names that data gave. */
+const DIRECTIONS = /[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
+export const withoutDirections = (name: string) => name.replace(DIRECTIONS, '');
+
 /** A coordinate with as many digits as a screen can show. */
 export function at(coordinate: number): number {
   return Math.round(coordinate * 100) / 100;

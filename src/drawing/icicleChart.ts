@@ -1,5 +1,5 @@
 import { scaleUtc } from 'd3-scale';
-import { at, GROUP_COLOURS } from './chart.ts';
+import { at, GROUP_COLOURS, withoutDirections } from './chart.ts';
 import { type Html, html } from './html.ts';
 import {
   type IcicleBlock,
@@ -90,7 +90,7 @@ ${labels(node, x + 8, top, width - 10, height)}</g>`;
 
 function cellText({ network, events, places, provider, country, last_time }: IcicleNetwork): string {
   const parts = [
-    `${network}${provider === null ? '' : ` ${provider}`}${country === null ? '' : ` ${country}`}`,
+    `${network}${provider === null ? '' : ` ${withoutDirections(provider)}`}${country === null ? '' : ` ${country}`}`,
     `${events} ${events === 1 ? 'event' : 'events'} from ${places} ${places === 1 ? 'place' : 'places'}`,
   ];
   if (last_time !== null) parts.push(`last on ${dayOf(last_time)}`);
@@ -104,7 +104,7 @@ function labels(node: IcicleNetwork, x: number, top: number, width: number, heig
   const network = node.network.length + inside.length <= room ? node.network + inside : node.network;
   // A cut address would be another one.
   if (network.length > room) return '';
-  const provider = node.provider ?? '';
+  const provider = withoutDirections(node.provider ?? '');
   const isTall = height >= 2 * LABEL_HEIGHT + 4;
   const taken = isTall ? 0 : network.length * CHARACTER + 8;
   const left = Math.floor((width - taken) / CAPITAL);

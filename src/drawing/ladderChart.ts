@@ -1,5 +1,5 @@
 import { type ScaleLogarithmic, scaleLog } from 'd3-scale';
-import { at } from './chart.ts';
+import { at, withoutDirections } from './chart.ts';
 import { type Html, html } from './html.ts';
 
 /** One rung, with the keys of `explain --json`; the meaning of each stands at `LadderStep` of the model. */
@@ -23,8 +23,6 @@ const HEAD = 42;
 /** Shares below this are drawn at it: one account's event in a million. */
 const LEAST_SHARE = 1e-6;
 const NESTED = /^(?:IPv[46]|[\da-f:.]+(?:\/\d+)?)$/i;
-/** What may turn the direction of the text beside it, in names of providers. */
-const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
 
 /**
  * The ladder of networks around an address, from wide to narrow: in each the account's share of its own places against everybody's, how
@@ -34,7 +32,7 @@ const DIRECTIONS = /[\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
  */
 export function ladderChart(given: readonly LadderRung[], size: { width: number; height?: number }): Html {
   const { width } = size;
-  const rungs = given.map((rung) => ({ ...rung, network: rung.network.replace(DIRECTIONS, '') }));
+  const rungs = given.map((rung) => ({ ...rung, network: withoutDirections(rung.network) }));
   const isNarrow = width < NARROW;
   const rowHeight = Math.max(
     isNarrow ? 42 : 23,

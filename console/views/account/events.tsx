@@ -2,7 +2,7 @@ import type { EventPage } from '../../../src/serve/console/contract.ts';
 import type { Answered } from '../../answers.ts';
 import { Empty, Waiting } from '../../parts.tsx';
 import { linkTo } from '../../route.ts';
-import { grouped, nats, percent, timeText, VerdictBadge } from '../../text.tsx';
+import { grouped, Name, nats, percent, timeText, VerdictBadge } from '../../text.tsx';
 
 const LISTED = 50;
 /** Before the rest is asked for. */
@@ -30,9 +30,9 @@ function Listed({ entity, page: { rows, total } }: { entity: string; page: Event
   const hasProviders = rows.some(({ provider }) => provider !== null);
   const hasCountries = rows.some(({ country }) => country !== null);
   const hasLabels = rows.some(({ label }) => label !== null);
-  const table = (listed: typeof rows) => (
+  const table = (listed: typeof rows, title: string) => (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard
-    <section class="wide" tabIndex={0} aria-label="Latest events">
+    <section class="wide" tabIndex={0} aria-label={title}>
       <table>
         <thead>
           <tr>
@@ -57,7 +57,9 @@ function Listed({ entity, page: { rows, total } }: { entity: string; page: Event
               <td>
                 <a href={linkTo('score', { entity, address: row.address })}>{row.address}</a>
               </td>
-              {hasProviders && <td>{row.provider ?? '–'}</td>}
+              {hasProviders && (
+                <td>{row.provider === null ? '–' : <Name text={row.provider} most={40} />}</td>
+              )}
               {hasCountries && <td>{row.country ?? '–'}</td>}
               <td>
                 <VerdictBadge verdict={row.verdict} />
@@ -74,11 +76,11 @@ function Listed({ entity, page: { rows, total } }: { entity: string; page: Event
   const listed = rows.slice(0, LISTED);
   return (
     <>
-      {table(listed.slice(0, FEW))}
+      {table(listed.slice(0, FEW), 'The latest of them')}
       {listed.length > FEW && (
         <details class="account-more">
           <summary>{grouped(listed.length - FEW)} earlier ones</summary>
-          {table(listed.slice(FEW))}
+          {table(listed.slice(FEW), 'Earlier events')}
         </details>
       )}
       <p>

@@ -10,7 +10,7 @@ import type {
 } from '../../../src/serve/console/contract.ts';
 import { Drawing } from '../../drawing.tsx';
 import { Empty } from '../../parts.tsx';
-import { counted, dayText, grouped } from '../../text.tsx';
+import { counted, dayText, grouped, Name } from '../../text.tsx';
 import { useWidth } from '../../width.ts';
 
 /** Narrower, nothing can be read; the picture is then scrolled. */
@@ -19,7 +19,7 @@ const VERDICTS: Verdict[] = ['ok', 'suspicious', 'unknown'];
 
 /** The account's networks and events as a picture, and as a table. */
 export function Picture({ account, events }: { account: AccountAnswer; events: EventPage | undefined }) {
-  const { ref, width } = useWidth<HTMLDivElement>();
+  const { ref, width } = useWidth<HTMLElement>();
   const { networks, left_out: leftOut } = account;
   const rows = events?.rows ?? [];
   const timed = rows.filter(({ time }) => time !== null);
@@ -30,14 +30,14 @@ export function Picture({ account, events }: { account: AccountAnswer; events: E
     <section>
       <h2>Its networks, and when it was there</h2>
       {isEmpty && <Empty>No network of this account is known, and no event of it is loaded.</Empty>}
-      <div ref={ref} class="wide">
+      <section ref={ref} class="wide" tabIndex={isEmpty ? undefined : 0} aria-label="Picture of its networks">
         {width > 0 && !isEmpty && (
           <Drawing
             picture={icicleChart(networks, rows, Math.max(LEAST_WIDTH, width), leftOut.places === 0)}
             className="account-icicle"
           />
         )}
-      </div>
+      </section>
       {!isEmpty && (
         <div class="account-legend">
           {timed.length > 0 &&
@@ -62,7 +62,7 @@ export function Picture({ account, events }: { account: AccountAnswer; events: E
         <div class="account-legend">
           {groups.names.map((name, i) => (
             <span key={name}>
-              <i class={`account-colour group-${i}`} /> {name}
+              <i class={`account-colour group-${i}`} /> <Name text={name} />
             </span>
           ))}
           <span>
@@ -125,7 +125,7 @@ function NetworkTable({ networks }: { networks: AccountNetworkNode[] }) {
                 <td class="number">{grouped(events)}</td>
                 <td class="number">{grouped(places)}</td>
                 <td>{dayText(last_time)}</td>
-                {hasProviders && <td>{provider ?? '–'}</td>}
+                {hasProviders && <td>{provider === null ? '–' : <Name text={provider} />}</td>}
                 {hasCountries && <td>{country ?? '–'}</td>}
               </tr>
             ))}

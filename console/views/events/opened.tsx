@@ -1,3 +1,4 @@
+import { useMemo } from 'preact/hooks';
 import { ladderChart } from '../../../src/drawing/ladderChart.ts';
 import type {
   EventFilter,
@@ -11,10 +12,13 @@ import { Drawing } from '../../drawing.tsx';
 import { Waiting } from '../../parts.tsx';
 import { linkTo } from '../../route.ts';
 import { Name, nats, VerdictBadge } from '../../text.tsx';
+import { useWidth } from '../../width.ts';
 import { pText } from './figures.ts';
 import { parametersOf } from './filters.ts';
 import type { Labelling } from './labelling.ts';
 
+/** Narrower, its columns run into each other. */
+const LEAST_LADDER = 280;
 /** Differences of rounding are none. */
 const SAME_NATS = 0.005;
 
@@ -38,7 +42,9 @@ export function OpenedEvent({ row, label, sources, labelling }: Props) {
           <>
             <ul class="ev-reasons">
               {now.reasons.map(({ code, sentence }) => (
-                <li key={code}>{sentence}</li>
+                <li key={code}>
+                  <Name text={sentence} most={400} />
+                </li>
               ))}
             </ul>
             <Changed row={row} now={now} />
@@ -55,9 +61,21 @@ export function OpenedEvent({ row, label, sources, labelling }: Props) {
           </a>
         </p>
       </div>
-      {now && now.ladder.length > 0 && (
-        <Drawing picture={ladderChart(now.ladder, { width: 620 })} className="drawing ev-ladder" />
-      )}
+      {now && now.ladder.length > 0 && <Ladder ladder={now.ladder} />}
+    </div>
+  );
+}
+
+/** Drawn for the room there is, so that its letters keep their size. */
+function Ladder({ ladder }: { ladder: ExplainAnswer['ladder'] }) {
+  const { ref, width } = useWidth<HTMLDivElement>();
+  const picture = useMemo(
+    () => (width > 0 ? ladderChart(ladder, { width: Math.max(LEAST_LADDER, width) }) : undefined),
+    [ladder, width],
+  );
+  return (
+    <div ref={ref} class="ev-ladder">
+      {picture && <Drawing picture={picture} />}
     </div>
   );
 }

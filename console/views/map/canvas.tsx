@@ -1,3 +1,4 @@
+import type { ComponentChildren } from 'preact';
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import { useWidth } from '../../width.ts';
 import { type Drawn, drawMap, fitted, type Place, pointAt, zoomed } from './picture.ts';
@@ -16,7 +17,7 @@ interface Props extends Omit<Drawn, 'hovered' | 'hasCross'> {
   /** what the map shows, in words */
   label: string;
   /** what is said of a point under the pointer */
-  describe: (point: number) => { name: string; facts: string };
+  describe: (point: number) => { name: string; facts: ComponentChildren };
   onChoose: (point: number | undefined) => void;
 }
 
@@ -169,7 +170,9 @@ export function MapCanvas({ label, theme, describe, onChoose, ...drawn }: Props)
             width,
           )}
         >
-          <bdi>{tip.name}</bdi>
+          <b>
+            <bdi>{tip.name}</bdi>
+          </b>
           {tip.facts}
         </div>
       )}

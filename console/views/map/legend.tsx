@@ -1,5 +1,5 @@
 import { useEffect, useRef } from 'preact/hooks';
-import { grouped } from '../../text.tsx';
+import { grouped, Name } from '../../text.tsx';
 import type { Grouping, MapGroup } from './groups.ts';
 import { addShape } from './picture.ts';
 
@@ -11,7 +11,7 @@ export function Legend({ grouping, theme }: { grouping: Grouping; theme: string 
         .filter(({ count }) => count > 0)
         .map((group) => (
           <li key={group.name}>
-            <Sample group={group} theme={theme} /> {group.name}{' '}
+            <Sample group={group} theme={theme} /> <Name text={group.name} />{' '}
             <span class="soft">({grouped(group.count)})</span>
           </li>
         ))}

@@ -1,5 +1,5 @@
 import type { MapAnswer } from '../../../src/serve/console/contract.ts';
-import { counted, visible } from '../../text.tsx';
+import { visible } from '../../text.tsx';
 
 /** Of a name in a line of text. */
 const MOST_CHARACTERS = 48;
@@ -18,16 +18,6 @@ export const shortName = (map: MapAnswer, point: number): string => {
     ? characters.join('')
     : `${characters.slice(0, MOST_CHARACTERS - 1).join('')}…`;
 };
-
-/** `1,204 events · AS64500 Example · DE` */
-export function factsOf(map: MapAnswer, point: number): string {
-  const { kind, sizes, providers, countries, provider_names, country_names } = map;
-  const size = sizes[point];
-  const parts = [kind === 'accounts' ? counted(size, 'event') : counted(size, 'account')];
-  if (providers[point] >= 0) parts.push(provider_names[providers[point]]);
-  if (countries[point] >= 0) parts.push(country_names[countries[point]]);
-  return parts.join(' · ');
-}
 
 /** The points of which the name, provider or country contains a text, in any case of letters. */
 export function matchesOf(map: MapAnswer, text: string): number[] {

@@ -2,8 +2,9 @@ import type { MapAnswer, MapNeighbours } from '../../../src/serve/console/contra
 import type { Answered } from '../../answers.ts';
 import { Empty, Waiting } from '../../parts.tsx';
 import { linkTo } from '../../route.ts';
-import { counted, grouped, Name } from '../../text.tsx';
-import { factsOf, nameOf } from './points.ts';
+import { counted, grouped, Name, visible } from '../../text.tsx';
+import { Facts } from './facts.tsx';
+import { nameOf } from './points.ts';
 
 const LISTED_MATCHES = 12;
 
@@ -69,7 +70,9 @@ function Points({
         <li key={point}>
           <button type="button" aria-pressed={point === chosen} onClick={() => onChoose(point)}>
             <Name text={nameOf(map, point)} />
-            <span class="soft">{factsOf(map, point)}</span>
+            <span class="soft">
+              <Facts map={map} point={point} />
+            </span>
           </button>
         </li>
       ))}
@@ -89,7 +92,9 @@ function Chosen({ map, positions, chosen, alike: asked, onChoose }: Props & { ch
   return (
     <section class="map-chosen">
       <h2>{name === null ? nameOf(map, chosen) : <Name text={name} />}</h2>
-      <p class="soft">{factsOf(map, chosen)}</p>
+      <p class="soft">
+        <Facts map={map} point={chosen} />
+      </p>
       {name !== null && (
         <p>
           <a href={hrefOf(map, name)}>
@@ -108,12 +113,16 @@ function Chosen({ map, positions, chosen, alike: asked, onChoose }: Props & { ch
               <button type="button" onClick={() => point !== undefined && onChoose(point)}>
                 <Name text={name ?? (point === undefined ? String(id) : nameOf(map, point))} />
                 <b class="map-cosine">{cosineText(cosine)}</b>
-                {point !== undefined && <span class="soft">{factsOf(map, point)}</span>}
+                {point !== undefined && (
+                  <span class="soft">
+                    <Facts map={map} point={point} />
+                  </span>
+                )}
               </button>
               {name !== null && (
                 <a
                   href={hrefOf(map, name)}
-                  aria-label={`${kind === 'accounts' ? 'account' : 'events of'} ${name.slice(0, 100)}`}
+                  aria-label={`${kind === 'accounts' ? 'account' : 'events of'} ${visible(name.slice(0, 100))}`}
                 >
                   {kind === 'accounts' ? 'account' : 'events'}
                 </a>
