@@ -1,4 +1,4 @@
-import { useCallback, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { askJson, currentConnection, onConnection, Refused } from './api.ts';
 
 export function useConnection() {
@@ -58,6 +58,20 @@ export function useAnswer<T>(path: string | undefined, body?: unknown): Answered
   }, [path, text, round, connection]);
   const again = useCallback(() => setRound((round) => round + 1), []);
   return { ...state, again };
+}
+
+/** What to say of an act that failed. @param kept what did not happen, as `Nothing was saved.` */
+export const faultText = ({ status, message }: Refused, kept: string) =>
+  status === 0 ? `${message} ${kept}` : message;
+
+/** Calls when the server, which did not answer, does again. */
+export function useBack(onBack: () => void): void {
+  const connection = useConnection();
+  const before = useRef(connection);
+  useEffect(() => {
+    if (before.current === 'lost' && connection === 'open') onBack();
+    before.current = connection;
+  }, [connection]);
 }
 
 export const asRefused = (error: unknown) =>

@@ -1,7 +1,7 @@
 import './events.css';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { EventHistogram, EventPage, EventSources } from '../../src/serve/console/contract.ts';
-import { asRefused, useAnswer } from '../answers.ts';
+import { asRefused, faultText, useAnswer, useBack } from '../answers.ts';
 import { Empty, Waiting } from '../parts.tsx';
 import { type Route, stayAt } from '../route.ts';
 import { counted, grouped, percent } from '../text.tsx';
@@ -132,9 +132,10 @@ export function EventsView({ route }: { route: Route }) {
       await saveAsCsv({ ...shown, filter });
       setMessage(undefined);
     } catch (error) {
-      setMessage(asRefused(error).message);
+      setMessage(faultText(asRefused(error), 'No file was written.'));
     }
   };
+  useBack(() => setMessage(undefined));
 
   return (
     <>

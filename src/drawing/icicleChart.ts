@@ -29,6 +29,8 @@ const LABEL_HEIGHT = 11.5;
 const AXIS = 28;
 /** The lane of networks that the account never used. */
 const NEW_LANE = 30;
+/** Below it, most networks would be cut to their last octets. */
+const LEAST_NETWORKS = 300;
 const GAP = 14;
 const RIGHT = 34;
 /** Of a day as a tick's label, and what keeps two apart. */
@@ -55,7 +57,7 @@ export function icicleChart(
   const top = layout.blocks.length > 0 ? layout.blocks[0].top : AXIS;
   const laneBottom = (layout.blocks.length > 0 ? layout.bottom : top) + (strangers.length > 0 ? NEW_LANE : 0);
   const height = laneBottom + (hasLanes ? AXIS : 4);
-  const right = hasLanes ? Math.round(Math.min(620, Math.max(width * 0.44, 200))) : width - 1;
+  const right = hasLanes ? Math.round(Math.min(620, Math.max(width * 0.44, LEAST_NETWORKS))) : width - 1;
   const lanes = hasLanes && timeLanes(times, right + GAP, width - RIGHT, top, laneBottom);
   const description = `${networks.length === 0 ? 'No networks' : `Networks of the account, ${layout.blocks.reduce((sum, { cells }) => sum + cells.length, 0)} drawn`}, and ${timed.length} of its events over time. The table below says the same.`;
   return html`<svg class="chart icicle" viewBox="0 0 ${width} ${at(height)}" role="img" aria-label="${description}">
@@ -101,9 +103,8 @@ function labels(node: IcicleNetwork, x: number, top: number, width: number, heig
   if (height < LABEL_HEIGHT) return '';
   const room = Math.floor(width / CHARACTER);
   const inside = node.children.length === 0 && node.places > 1 ? ` · ${node.places} places` : '';
-  const network = node.network.length + inside.length <= room ? node.network + inside : node.network;
-  // A cut address would be another one.
-  if (network.length > room) return '';
+  const network = node.network.length + inside.length <= room ? node.network + inside : endOf(node, room);
+  if (network === '') return '';
   const provider = withoutDirections(node.provider ?? '');
   const isTall = height >= 2 * LABEL_HEIGHT + 4;
   const taken = isTall ? 0 : network.length * CHARACTER + 8;
@@ -115,6 +116,19 @@ function labels(node: IcicleNetwork, x: number, top: number, width: number, heig
   if (isTall)
     return html`${line(top + height / 2 - 2.5, network, 'network')}${line(top + height / 2 + 11, second, 'provider')}`;
   return html`<text class="network" x="${at(x)}" y="${at(top + height / 2 + 4)}">${network}<tspan class="provider" dx="8">${second}</tspan></text>`;
+}
+
+/**
+ * A network, or where it is too long its last groups: `….146.7`. Cut within one it would seem to be another; of what holds others the
+ * last groups say nothing.
+ */
+function endOf({ network, children }: IcicleNetwork, room: number): string {
+  if (network.length <= room) return network;
+  if (children.length > 0) return '';
+  for (let from = 1; from < network.length; from++) {
+    if (/[.:]/.test(network[from]) && network.length - from + 1 <= room) return `…${network.slice(from)}`;
+  }
+  return '';
 }
 
 const cut = (text: string, most: number) => (text.length <= most ? text : `${text.slice(0, most - 1)}…`);
@@ -138,7 +152,10 @@ function timeLanes(
   const scale = scaleUtc()
     .domain([new Date((first - DAY / 4) * 1000), new Date((last + DAY) * 1000)])
     .range([left, right]);
-  const ticks = scale.ticks(Math.max(2, Math.floor((right - left) / TICK_WIDTH)));
+  const most = Math.max(2, Math.floor((right - left) / TICK_WIDTH));
+  const given = scale.ticks(most);
+  // More may be given than were asked for.
+  const ticks = given.filter((_, i) => i % Math.ceil(given.length / (most + 1)) === 0);
   const isFine = ticks.some((tick) => tick.getTime() % (DAY * 1000) !== 0);
   const format = (tick: Date) =>
     isFine ? tick.toISOString().slice(5, 16).replace('T', ' ') : tick.toISOString().slice(0, 10);

@@ -11,12 +11,15 @@ interface Size {
 /** An anomaly, and the share of honest events that are at least that strange; ascending anomalies. */
 export type TailPoint = readonly [anomaly: number, shareAtLeast: number];
 
+/** Nats: closer together, ticks would need more digits than there is room for. */
+const LEAST_SPAN = 0.05;
+
 /** Where an anomaly stands, in user units from the left. */
 export function tailScale(points: readonly TailPoint[], size: Size): ScaleLinear<number, number> {
   const { left, right } = plotArea(size);
   const [low, high] = [points[0]?.[0] ?? 0, points[points.length - 1]?.[0] ?? 0];
   return scaleLinear()
-    .domain(high > low ? [low, high] : [low - 1, high + 1])
+    .domain(high - low > LEAST_SPAN ? [low, high] : [low - 1, high + 1])
     .nice()
     .range([left, right]);
 }

@@ -58,7 +58,9 @@ function Listed({ entity, page: { rows, total } }: { entity: string; page: Event
                 <a href={linkTo('score', { entity, address: row.address })}>{row.address}</a>
               </td>
               {hasProviders && (
-                <td>{row.provider === null ? '–' : <Name text={row.provider} most={40} />}</td>
+                <td class="account-provider">
+                  {row.provider === null ? '–' : <Name text={row.provider} most={40} />}
+                </td>
               )}
               {hasCountries && <td>{row.country ?? '–'}</td>}
               <td>

@@ -14,7 +14,7 @@ import { counted, dayText, grouped, Name } from '../../text.tsx';
 import { useWidth } from '../../width.ts';
 
 /** Narrower, nothing can be read; the picture is then scrolled. */
-const LEAST_WIDTH = 520;
+const LEAST_WIDTH = 560;
 const VERDICTS: Verdict[] = ['ok', 'suspicious', 'unknown'];
 
 /** The account's networks and events as a picture, and as a table. */

@@ -6,7 +6,7 @@ import type {
   LabelAnswer,
   LabelUndone,
 } from '../../../src/serve/console/contract.ts';
-import { asRefused } from '../../answers.ts';
+import { asRefused, faultText, useBack } from '../../answers.ts';
 import { askJson } from '../../api.ts';
 
 export interface Message {
@@ -14,6 +14,8 @@ export interface Message {
   isFault: boolean;
   /** what `undo` takes back; undefined: nothing */
   undo?: { row: EventRow; id: number };
+  /** the server did not answer; what stood here before, and comes again when it is back */
+  before?: Message | undefined;
 }
 
 export interface Labelling {
@@ -42,13 +44,23 @@ export function useLabelling(sources: EventSources | undefined, page: unknown): 
   // Rows that were read since know better.
   useEffect(() => setSaid(new Map()), [page]);
 
+  useBack(() => setMessage((message) => (message && 'before' in message ? message.before : message)));
+
   const act = async (doing: () => Promise<Message>) => {
     if (isBusy) return;
     setBusy(true);
+    // What can still be taken back after this failed.
+    const before = message && 'before' in message ? message.before : message;
     try {
       setMessage(await doing());
     } catch (error) {
-      setMessage({ text: asRefused(error).message, isFault: true });
+      const fault = asRefused(error);
+      setMessage({
+        text: faultText(fault, 'Nothing was kept.'),
+        isFault: true,
+        ...(before?.undo && { undo: before.undo }),
+        ...(fault.status === 0 && { before }),
+      });
     }
     setBusy(false);
   };

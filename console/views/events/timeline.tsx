@@ -92,14 +92,21 @@ function optionsOf(
     width,
     height: HEIGHT,
     legend: { show: false },
-    padding: [8, 22, 0, 0],
+    padding: [8, 30, 0, 0],
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
     scales: {
       x: { time: true, range: () => [edges[0], edges[edges.length - 1]] },
       y: { distr: 3, range: (_, __, most) => [FLOOR, Math.max(10, (most ?? 1) * 1.3)] },
     },
     axes: [
-      { ...axis, size: 26, space: 70, values: (_, splits) => splits.map(tickText) },
+      {
+        ...axis,
+        grid: { ...axis.grid, filter: wholeSeconds },
+        size: 26,
+        space: 70,
+        filter: wholeSeconds,
+        values: (_, splits) => splits.map((seconds) => (seconds === null ? '' : tickText(seconds))),
+      },
       {
         ...axis,
         size: 58,
@@ -165,6 +172,10 @@ function bars(step: number, share: number): uPlot.Series.PathBuilder {
 /** 1, 10, 100, … within the axis. */
 const decades = (least: number, most: number) =>
   Array.from({ length: 16 }, (_, i) => 10 ** i).filter((count) => count >= least && count <= most);
+
+/** Times are told by the second: ticks between two of them would repeat the first one's. */
+const wholeSeconds: uPlot.Axis.Filter = (_, splits) =>
+  splits.map((seconds) => (Number.isInteger(seconds) ? seconds : null));
 
 const monthDay = new Intl.DateTimeFormat('en', { month: 'short', day: 'numeric', timeZone: 'UTC' });
 

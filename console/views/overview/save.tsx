@@ -1,6 +1,6 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ModelAnswer, SavedThreshold, ThresholdChange } from '../../../src/serve/console/contract.ts';
-import { asRefused } from '../../answers.ts';
+import { asRefused, faultText, useBack } from '../../answers.ts';
 import { askJson, type Refused } from '../../api.ts';
 import { nats } from '../../text.tsx';
 import { fprAt, type HonestFigures } from './rates.ts';
@@ -16,12 +16,20 @@ interface Props {
   onReloaded: () => void;
 }
 
+interface Saved {
+  kind: 'saved';
+  before: SavedThreshold | null;
+  after: SavedThreshold | null;
+  isUndo: boolean;
+}
+
 type Stage =
   | { kind: 'idle' }
   | { kind: 'asking' }
   | { kind: 'saving' }
-  | { kind: 'saved'; before: SavedThreshold | null; after: SavedThreshold | null; isUndo: boolean }
-  | { kind: 'refused'; fault: Refused };
+  | Saved
+  /** `saved`: what an undo that failed would have taken back */
+  | { kind: 'refused'; fault: Refused; saved?: Saved };
 
 /** Saves the threshold in the model's file: what changes is said before, and can be undone after. */
 export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Props) {
@@ -30,16 +38,23 @@ export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Pr
   useEffect(() => {
     if (stage.kind === 'asking') confirm.current?.focus();
   }, [stage.kind]);
+  useBack(() =>
+    setStage((stage) =>
+      stage.kind === 'refused' && stage.fault.status === 0 ? (stage.saved ?? { kind: 'idle' }) : stage,
+    ),
+  );
   const saved = model.threshold;
+  const done = stage.kind === 'saved' ? stage : stage.kind === 'refused' ? stage.saved : undefined;
   const isSame = saved !== null && saved.anomaly === chosen.anomaly;
-  const save = async (change: ThresholdChange, isUndo: boolean) => {
+  /** @param undone what this takes back; undefined: it is no undo */
+  const save = async (change: ThresholdChange, undone?: Saved) => {
     setStage({ kind: 'saving' });
     try {
       const answer = await askJson<ModelAnswer>('PUT', 'v1/model/threshold', change);
-      setStage({ kind: 'saved', before: saved, after: answer.threshold, isUndo });
+      setStage({ kind: 'saved', before: saved, after: answer.threshold, isUndo: undone !== undefined });
       onSaved();
     } catch (error) {
-      setStage({ kind: 'refused', fault: asRefused(error) });
+      setStage({ kind: 'refused', fault: asRefused(error), ...(undone && { saved: undone }) });
     }
   };
   const reload = async () => {
@@ -62,7 +77,7 @@ export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Pr
               class="main"
               type="button"
               disabled={stage.kind === 'saving'}
-              onClick={() => save(chosen.change, false)}
+              onClick={() => save(chosen.change)}
             >
               {stage.kind === 'saving' ? 'Saving …' : 'Save it'}
             </button>{' '}
@@ -90,12 +105,12 @@ export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Pr
         </p>
       )}
       <div role="status">
-        {stage.kind === 'saved' && (
+        {done && (
           <p class="ov-done">
-            {stage.isUndo ? 'Undone' : 'Saved'}: the threshold is {thresholdName(stage.after)}, it was{' '}
-            {thresholdName(stage.before)}.{' '}
-            {!stage.isUndo && (
-              <button type="button" onClick={() => save(changeTo(stage.before), true)}>
+            {done.isUndo ? 'Undone' : 'Saved'}: the threshold is {thresholdName(done.after)}, it was{' '}
+            {thresholdName(done.before)}.{' '}
+            {!done.isUndo && (
+              <button type="button" onClick={() => save(changeTo(done.before), done)}>
                 Undo
               </button>
             )}
@@ -104,7 +119,7 @@ export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Pr
       </div>
       {stage.kind === 'refused' && (
         <p class="fault" role="alert">
-          {stage.fault.message}{' '}
+          {faultText(stage.fault, 'Nothing was saved.')}{' '}
           {stage.fault.status === 409 && (
             <button type="button" onClick={reload}>
               Reload the model

@@ -5,7 +5,7 @@ import { grouped, nats } from '../../text.tsx';
 import { Attackers } from './attackers.tsx';
 import { AttackerCharts, HonestChart } from './charts.tsx';
 import { Goals } from './goals.tsx';
-import { fprAt, type HonestFigures, sliderSpan } from './rates.ts';
+import { fprAt, type HonestFigures, sliderSpan, thresholdForFpr } from './rates.ts';
 import { SaveThreshold } from './save.tsx';
 import { alertsText, oneIn, rateText } from './words.ts';
 
@@ -26,7 +26,7 @@ interface Props {
 /** The centre of the page: move a threshold, and see at once what it does. */
 export function ThresholdSection({ model, evaluation, evaluationError, honest, onSaved }: Props) {
   const inUse = model.server_threshold ?? model.threshold?.anomaly ?? null;
-  const start = inUse ?? (honest ? startOf(honest) : 0);
+  const start = inUse ?? (honest && startOf(honest)) ?? 0;
   const [chosen, setChosen] = useState<Chosen>();
   const anomaly = chosen?.anomaly ?? start;
   const choose = useCallback(
@@ -41,11 +41,21 @@ export function ThresholdSection({ model, evaluation, evaluationError, honest, o
         An event is called suspicious where its anomaly reaches the threshold. Move it to the left to catch
         more, to the right for fewer false alarms; nothing changes until you save.
       </p>
+      {inUse === null && (
+        <p class="note">
+          The model has no threshold yet: no event is called suspicious. The slider begins{' '}
+          {honest && startOf(honest) !== undefined
+            ? 'where about 1 % of honest events are flagged'
+            : 'at 0 nats, where an attacker is as likely as the account'}
+          ; save one to have verdicts.
+        </p>
+      )}
       <div class="ov-board">
         <Slider
           anomaly={anomaly}
           honest={honest}
           saved={inUse}
+          start={start}
           onChange={choose}
           onReset={() => setChosen(undefined)}
           isMoved={anomaly !== start}
@@ -73,27 +83,30 @@ export function ThresholdSection({ model, evaluation, evaluationError, honest, o
   );
 }
 
-/** Where nothing is set, one honest event in a hundred is a place to begin. */
-const startOf = ({ points }: HonestFigures) =>
-  points.threshold[
-    Math.max(
-      0,
-      points.fpr.findLastIndex((rate) => rate <= 0.01),
-    )
-  ] ?? 0;
+/** Where nothing is set, one honest event in a hundred is a place to begin; undefined: of too few events nobody can tell where it is. */
+function startOf({ points, events }: HonestFigures): number | undefined {
+  const flags = points.fpr.some((rate) => rate > 0 && rate <= START_RATE);
+  return events * START_RATE >= 1 && flags ? thresholdForFpr(points, START_RATE) : undefined;
+}
+
+const START_RATE = 0.01;
+/** Nats that the slider goes beyond a place to begin. */
+const START_ROOM = 5;
 
 interface SliderProps {
   anomaly: number;
   honest: HonestFigures | undefined;
   saved: number | null;
+  /** where it stands before anybody moves it */
+  start: number;
   onChange: (anomaly: number) => void;
   onReset: () => void;
   isMoved: boolean;
 }
 
-function Slider({ anomaly, honest, saved, onChange, onReset, isMoved }: SliderProps) {
+function Slider({ anomaly, honest, saved, start, onChange, onReset, isMoved }: SliderProps) {
   const span = honest
-    ? sliderSpan(honest.points, [saved])
+    ? sliderSpan(honest.points, saved === null ? [start - START_ROOM, start + START_ROOM] : [saved])
     : { from: Math.min(-20, saved ?? 0), to: Math.max(20, saved ?? 0), step: 0.05 };
   const place = (value: number) =>
     `${Math.max(0, Math.min(100, (100 * (value - span.from)) / (span.to - span.from)))}%`;
