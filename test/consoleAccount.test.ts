@@ -81,8 +81,16 @@ test('its networks are a picture and a table, its events marks in lanes; no name
   assert.equal(await page.locator('main img').count(), 0);
 });
 
-test('axe-core finds nothing serious, light and dark', async () => {
+test('axe-core finds nothing serious, light and dark, wide and narrow', async () => {
   assert.deepEqual(await seriousFindings(page), []);
+  await page.setViewportSize({ width: 380, height: 800 });
+  await page.locator('.account-more summary').click();
+  assert.deepEqual(await seriousFindings(page), []);
+  const names = await page
+    .locator('section.wide')
+    .evaluateAll((all) => all.map((one) => one.getAttribute('aria-label')));
+  assert.equal(new Set(names).size, names.length, names.join());
+  await page.setViewportSize({ width: 1280, height: 900 });
   await page.emulateMedia({ colorScheme: 'dark' });
   assert.deepEqual(await seriousFindings(page), []);
   await page.emulateMedia({ colorScheme: 'light' });

@@ -64,6 +64,35 @@ test('events are found, opened, labelled and taken back by keys alone', async ()
   assert.deepEqual(faults, []);
 });
 
+test('what fails while the server is away says so, goes when it is back, and can still be undone', async () => {
+  const { page } = await openEvents(running.url, '?account=user_7');
+  await rows(page).first().waitFor();
+  const away = (path: string) => page.route(`**/${path}`, (route) => route.abort());
+  await page.keyboard.press('j');
+  await away('v1/labels');
+  await away('ping');
+  await page.keyboard.press('n');
+  const toast = page.locator('.ev-toast');
+  await toast.getByText('The server does not answer. Nothing was kept.').waitFor();
+  assert.equal(await toast.getByRole('button', { name: 'Undo' }).count(), 0);
+  await page.unrouteAll();
+  await toast.waitFor({ state: 'detached' });
+  await page.locator('.ev-row').first().focus();
+  await page.keyboard.press('n');
+  await page.getByText('Saved, was not them: kept in labels.csv.').waitFor();
+  await away('v1/labels/undo');
+  await away('ping');
+  await toast.getByRole('button', { name: 'Undo' }).click();
+  await toast.getByText('The server does not answer. Nothing was kept.').waitFor();
+  assert.equal(await toast.getByRole('button', { name: 'Undo' }).count(), 1);
+  await page.unrouteAll();
+  await page.getByText('Saved, was not them: kept in labels.csv.').waitFor();
+  await toast.getByRole('button', { name: 'Undo' }).click();
+  await page.getByText('Taken back.').waitFor();
+  assert.equal(readFileSync(at('labels.csv'), 'utf8'), '');
+  await page.context().close();
+});
+
 test('links and the Back button come to what was shown; a drawn range filters by time', async () => {
   const { page, faults } = await openEvents(running.url, '?order=latest&page=2&verdict=ok');
   await page.getByText('Before').waitFor();

@@ -99,6 +99,8 @@ test('a model without times, later events and a threshold, of IPv6 alone, has an
   await page.getByRole('heading', { level: 1, name: '<i>few.model' }).waitFor();
   await page.getByText('saved threshold: no event is called suspicious').waitFor();
   await page.getByText('To see which share of attacks each threshold catches').waitFor();
+  await page.getByText('The slider begins at 0 nats').waitFor();
+  assert.equal(await page.locator('.ov-anomaly').textContent(), '0.00 nats');
   await page.getByRole('button', { name: 'Save as the model' }).click();
   await page.getByRole('button', { name: 'Save it' }).click();
   await page.getByText(/^Saved: the threshold is .* \(set by hand\), it was none/).waitFor();

@@ -115,6 +115,19 @@ test('one network, no network, no time, no event and narrow pictures can be draw
   assert.doesNotMatch(icicleChart(untimed, [], 1000).text, /lane-axis/);
 });
 
+test('an address that is longer than its column shows its last groups, and never a part of one', () => {
+  const address = '2001:db8:1234:5678:9abc:def0:1234:5678';
+  const parents = [32, 48, 64].map((length) => [`2001:db8::/${length}`, length] as const);
+  const tree = parents.reduceRight(
+    (child, [text, length]) => network(text, length, { children: [child] }),
+    network(address, 128),
+  );
+  const { text } = icicleChart([tree], [], 560);
+  const shown = /<text class="network"[^>]*>(…[^<]*)</.exec(text)![1];
+  assert.match(shown, /^…(:[\da-f]{4})+$/);
+  assert.ok(address.endsWith(shown.slice(1)), shown);
+});
+
 test('sixty networks are all named, and two hundred are drawn', () => {
   const many = (count: number) =>
     Array.from({ length: count }, (_, i) => network(`${i + 1}.1.1.1`, 32, { events: (i % 9) + 1 }));
