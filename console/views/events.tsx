@@ -218,6 +218,7 @@ export function EventsView({ route }: { route: Route }) {
           offset={offset}
           total={total}
           sources={sources.answer}
+          source={source}
           cursor={Math.min(cursor, rows.length - 1)}
           opened={opened}
           labelling={labelling}

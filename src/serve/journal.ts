@@ -84,6 +84,7 @@ export class Journal {
    * @throws InputError at a line that is none of ours
    */
   async replay(take: (hash: Uint32Array, words: AddressWords, time: number) => void): Promise<number> {
+    this.#reopenIfReplaced();
     const sizeBytes = fstatSync(this.#file).size;
     const hash = new Uint32Array(2);
     const options = {

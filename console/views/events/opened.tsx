@@ -25,12 +25,14 @@ const SAME_NATS = 0.005;
 interface Props {
   row: EventRow;
   label: Label | null;
+  /** where it is shown from */
+  source: EventFilter['source'];
   sources: EventSources | undefined;
   labelling: Labelling;
 }
 
 /** An event with the reasons for its verdict, and what a person can say of it. */
-export function OpenedEvent({ row, label, sources, labelling }: Props) {
+export function OpenedEvent({ row, label, source, sources, labelling }: Props) {
   const { entity, address } = row;
   const explained = useAnswer<ExplainAnswer>('v1/explain', { entity, address });
   const now = explained.answer;
@@ -55,10 +57,8 @@ export function OpenedEvent({ row, label, sources, labelling }: Props) {
           <a href={linkTo('account', { entity })}>
             Account <Name text={entity} most={28} />
           </a>
-          <a href={eventsBy({ entity, source: sourceOf(row) })}>Its events</a>
-          <a href={eventsBy({ network: networkOf(address), source: sourceOf(row) })}>
-            Events from {networkOf(address)}
-          </a>
+          <a href={eventsBy({ entity, source })}>Its events</a>
+          <a href={eventsBy({ network: networkOf(address), source })}>Events from {networkOf(address)}</a>
         </p>
       </div>
       {now && now.ladder.length > 0 && <Ladder ladder={now.ladder} />}
@@ -79,9 +79,6 @@ function Ladder({ ladder }: { ladder: ExplainAnswer['ladder'] }) {
     </div>
   );
 }
-
-const FIRST_RECENT_ID = 2 ** 40;
-const sourceOf = ({ id }: EventRow) => (id >= FIRST_RECENT_ID ? 'recent' : 'loaded');
 
 const eventsBy = (filter: EventFilter) =>
   linkTo('events', parametersOf({ filter, order: 'latest', page: 0 }));
@@ -109,7 +106,7 @@ function Changed({ row, now }: { row: EventRow; now: ExplainAnswer }) {
   );
 }
 
-function Say({ row, label, sources, labelling }: Props) {
+function Say({ row, label, sources, labelling }: Omit<Props, 'source'>) {
   const { isBusy, say, unsay } = labelling;
   const place = sources?.labels_file
     ? `Kept in ${sources.labels_file}, as evaluate --labelled reads it.`

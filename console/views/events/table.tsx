@@ -1,6 +1,6 @@
 import type { RefObject } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { EventRow, EventSources, Label } from '../../../src/serve/console/contract.ts';
+import type { EventFilter, EventRow, EventSources, Label } from '../../../src/serve/console/contract.ts';
 import { Name, nats, timeText, VerdictBadge } from '../../text.tsx';
 import { pText } from './figures.ts';
 import type { Labelling } from './labelling.ts';
@@ -12,6 +12,7 @@ interface Props {
   offset: number;
   total: number;
   sources: EventSources | undefined;
+  source: EventFilter['source'];
   /** position of the row that keys act on */
   cursor: number;
   opened: number | undefined;
@@ -23,7 +24,7 @@ interface Props {
 
 /** Events as rows that open. One row at a time is a stop of the Tab key; arrows move it. */
 export function EventTable(props: Props) {
-  const { rows, offset, total, sources, cursor, opened, labelling, table } = props;
+  const { rows, offset, total, sources, source, cursor, opened, labelling, table } = props;
   const tables = sources?.tables ?? [];
   const columns = 6 + (tables.length > 0 ? 1 : 0);
   return (
@@ -68,7 +69,13 @@ export function EventTable(props: Props) {
               isOpen && (
                 <tr key={`opened ${row.id}`} class="ev-detail" data-id={row.id} aria-level={2}>
                   <td colSpan={columns + 1}>
-                    <OpenedEvent row={row} label={label} sources={sources} labelling={labelling} />
+                    <OpenedEvent
+                      row={row}
+                      label={label}
+                      source={source}
+                      sources={sources}
+                      labelling={labelling}
+                    />
                   </td>
                 </tr>
               ),
