@@ -25,6 +25,7 @@ const FLOW: string[][] = [
   ['serve', 'transform'],
   ['evaluate'],
   ['decide'],
+  ['tune'],
   // The roofs: they choose parts and hold no mathematics.
   ['cli', 'index'],
   // A roof over the command line: the same trainings, under the contract of SageMaker's containers.

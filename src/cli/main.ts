@@ -18,6 +18,7 @@ const COMMANDS: Record<string, () => Promise<() => Command>> = {
   simulate: async () => (await import('./simulate.ts')).simulateCommand,
   prepare: async () => (await import('./prepare.ts')).prepareCommand,
   train: async () => (await import('./train.ts')).trainCommand,
+  tune: async () => (await import('./tune.ts')).tuneCommand,
   score: async () => (await import('./score.ts')).scoreCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   inspect: async () => (await import('./inspect.ts')).inspectCommand,

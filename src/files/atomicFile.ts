@@ -71,10 +71,12 @@ export function removeLeftParts(path: string): void {
 }
 
 /** Whether another process of this number is running. Its own number may have been the killed one's: in containers it is the same every time. */
-function isAnother(writer: number): boolean {
-  if (writer === process.pid) return false;
+const isAnother = (writer: number): boolean => writer !== process.pid && isRunning(writer);
+
+/** Whether there is a process of this number. */
+export function isRunning(pid: number): boolean {
   try {
-    process.kill(writer, 0);
+    process.kill(pid, 0);
     return true;
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';

@@ -6,40 +6,67 @@ import type { PrefixTable } from '../neural/prefixes.ts';
 import type { Training } from '../neural/train.ts';
 import { TrainingScores } from '../neural/trainingScores.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
-import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
+import { areaUnderCurve, type RankedScores, rankScores } from '../ranking/roc.ts';
+
+/** Ranks the same honest events and attacks again and again, by the vectors of a training between two mini-batches. */
+export class PairRanking {
+  readonly #honest: number;
+  readonly #scores: TrainingScores;
+
+  /** Both need at least one event. */
+  constructor(training: Training, honest: Events, attacks: Events) {
+    const { numEntityVectors } = training.state.hyperparameters;
+    const { prefixes } = training;
+    const count = honest.count + attacks.count;
+    // First the honest events, then the attacks.
+    const entityRows = new Uint32Array(count);
+    const networkRows = new Uint32Array(count);
+    let next = 0;
+    for (const { count: events, entities, entity, addresses } of [honest, attacks]) {
+      for (let i = 0; i < events; i++, next++) {
+        const [low, high] = entities.hashOf(entity[i]);
+        entityRows[next] = hashModulo(low, high, numEntityVectors);
+        networkRows[next] = prefixes.find(addresses, i);
+      }
+    }
+    this.#honest = honest.count;
+    this.#scores = new TrainingScores(training, entityRows, networkRows);
+  }
+
+  /** By minus the dot product of what was learned so far. */
+  rank(): RankedScores {
+    const anomalies = this.#scores.dotProducts().map((dotProduct) => -dotProduct);
+    return rankScores(anomalies.subarray(0, this.#honest), anomalies.subarray(this.#honest));
+  }
+}
 
 /**
  * AWS's `discriminator_auc`: how well the dot product tells validation records from one random address each (the
  * same random ones after every epoch; no shuffled ones).
  */
 export class Discriminator {
-  readonly #count: number;
-  readonly #scores: TrainingScores;
+  readonly #ranking: PairRanking;
 
   constructor(training: Training, validation: Events) {
-    const { count, entities, entity, addresses } = validation;
-    const { seed, hyperparameters } = training.state;
-    const { prefixes } = training;
-    const random = new RandomStream(seed, PURPOSE.validationNegatives);
-    // First the records, then the random addresses.
-    const entityRows = new Uint32Array(count * 2);
-    const networkRows = new Uint32Array(count * 2);
-    for (let i = 0; i < count; i++) {
-      const [low, high] = entities.hashOf(entity[i]);
-      entityRows[i] = hashModulo(low, high, hyperparameters.numEntityVectors);
-      entityRows[count + i] = entityRows[i];
-      networkRows[i] = prefixes.find(addresses, i);
-      networkRows[count + i] = prefixes.find(randomAddress(isIpv4(addresses, i), random, prefixes));
-    }
-    this.#count = count;
-    this.#scores = new TrainingScores(training, entityRows, networkRows);
+    const drawn = drawDiscriminated(validation, training.prefixes, training.state.seed);
+    this.#ranking = new PairRanking(training, validation, drawn);
   }
 
   /** The figure for what was learned so far; 1 = tells all, 0.5 = tells nothing. */
   areaUnderCurve(): number {
-    const anomalies = this.#scores.dotProducts().map((dotProduct) => -dotProduct);
-    return areaUnderCurve(rankScores(anomalies.subarray(0, this.#count), anomalies.subarray(this.#count)));
+    return areaUnderCurve(this.#ranking.rank());
   }
+}
+
+/** The random addresses of `discriminator_auc`: one for each record, each octet uniform; IPv6 as in training. */
+export function drawDiscriminated(validation: Events, prefixes: PrefixTable, seed: number): Events {
+  const { count, addresses } = validation;
+  const random = new RandomStream(seed, PURPOSE.validationNegatives);
+  const drawn = new Uint32Array(count * 4);
+  for (let i = 0; i < count; i++) {
+    drawn.set(randomAddress(isIpv4(addresses, i), random, prefixes), i * 4);
+  }
+  return { ...validation, addresses: drawn };
 }
 
 const block = new Uint32Array(4);

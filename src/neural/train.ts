@@ -46,6 +46,7 @@ export class Training {
 
   /**
    * @param freeBytes memory that may be taken
+   * @param prefixes  of the events, where another training of them has built it
    * @throws InputError where the tables do not fit
    */
   constructor(
@@ -55,9 +56,10 @@ export class Training {
     kernels: AvailableKernels,
     threads = 1,
     freeBytes = Number.POSITIVE_INFINITY,
+    prefixes = PrefixTable.build(events.addresses),
   ) {
     this.threads = threads;
-    this.prefixes = PrefixTable.build(events.addresses);
+    this.prefixes = prefixes;
     const prefixRows = this.prefixes.rows.count;
     const shape = batchShape(h, events.count);
     const layout = (memory: Memory) => layOutTraining(h, shape, prefixRows, threads, memory);
@@ -166,6 +168,16 @@ interface MemoryPart {
   bytes: number;
   purpose: string;
   options: (keyof Hyperparameters | 'threads')[];
+}
+
+/** Bytes that a training takes. @param events that it goes over */
+export function memoryOfTraining(
+  h: Hyperparameters,
+  events: number,
+  prefixRows: number,
+  threads: number,
+): number {
+  return new MemoryNeeds(h, batchShape(h, events), events, prefixRows, threads).totalBytes;
 }
 
 /** What a training takes, before it takes it. */

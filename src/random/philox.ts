@@ -56,6 +56,8 @@ export const PURPOSE = {
   layerWeights: 9,
   holdOut: 10,
   fitAttackers: 11,
+  tuning: 12,
+  importance: 13,
 } as const;
 
 /** A sequence of random numbers that is fixed by (seed, purpose, index). */

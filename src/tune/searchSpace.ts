@@ -46,7 +46,28 @@ export class SearchSpace {
   }
 
   /**
-   * The middle of the stretch that stands for a setting; values outside of their range come to its border.
+   * The coordinates that give the same value as one coordinate does: integers and choices are stretches.
+   * @returns [from, to]; both are the coordinate itself where each coordinate has a value of its own
+   */
+  stretchAt(d: number, coordinate: number): [from: number, to: number] {
+    const dimension = this.dimensions[d];
+    const value = valueAt(dimension, Math.min(coordinate, 1 - Number.EPSILON));
+    if (dimension.kind === 'choice') {
+      // The coordinate decides, not the value: a choice may hold one twice.
+      const [at, n] = [Math.floor(coordinate * dimension.values.length), dimension.values.length];
+      return [at / n, (at + 1) / n];
+    }
+    const { low, high } = borders(dimension);
+    if (low === high) return [0, 1];
+    const place = (edge: number) => Math.min(1, Math.max(0, (onScale(dimension, edge) - low) / (high - low)));
+    if (dimension.integer) return [place(value - 0.5), place(value + 0.5)];
+    if (value < floorOf(dimension)) return [0, place(floorOf(dimension))];
+    return [coordinate, coordinate];
+  }
+
+  /**
+   * Where a setting lies: choices in the middle of their stretch, numbers at their place on the scale; values outside of
+   * their range come to its border.
    * @throws RangeError where a choice does not have the value, or a dimension's value is missing
    */
   pointOf(setting: Setting): number[] {
@@ -63,6 +84,7 @@ export class SearchSpace {
       const value = setting[dimension.name];
       if (value === undefined) return false;
       if (dimension.kind === 'choice') return dimension.values.includes(value);
+      if (dimension.integer && !Number.isInteger(value)) return false;
       return value >= dimension.minimum && value <= dimension.maximum;
     });
   }
@@ -83,18 +105,33 @@ function onScale(dimension: Dimension & { kind: 'range' }, value: number): numbe
   return dimension.scale === 'log' ? Math.log(value + shiftOf(dimension)) : value;
 }
 
+/** Below it a real value is 0, where a logarithmic range begins there; so 0 has a stretch of its own, and may be drawn. */
+const floorOf = ({ minimum, maximum, integer, scale }: Dimension & { kind: 'range' }) =>
+  scale === 'log' && minimum === 0 && !integer ? LOG_FLOOR * maximum : Number.NEGATIVE_INFINITY;
+
 function valueAt(dimension: Dimension, coordinate: number): number {
   if (dimension.kind === 'choice') return dimension.values[Math.floor(coordinate * dimension.values.length)];
   const { minimum, maximum, integer, scale } = dimension;
   const { low, high } = borders(dimension);
   const place = low + coordinate * (high - low);
   const exact = scale === 'log' ? Math.exp(place) - shiftOf(dimension) : place;
-  const value = integer ? Math.round(exact) : Number(exact.toPrecision(SIGNIFICANT_DIGITS));
+  if (exact < floorOf(dimension)) return 0;
+  const value = integer ? Math.round(exact) : Number(exact.toPrecision(digitsOf(dimension)));
   return Math.min(maximum, Math.max(minimum, value));
 }
 
 /** Of real values: enough to be any value for a training, and short enough to be typed again. */
 const SIGNIFICANT_DIGITS = 4;
+
+/** More of them where the range is so narrow that its borders have the first ones in common. */
+function digitsOf({ minimum, maximum }: Dimension & { kind: 'range' }): number {
+  if (minimum === maximum) return SIGNIFICANT_DIGITS;
+  const common = Math.max(0, Math.floor(Math.log10(maximum / (maximum - minimum))));
+  return Math.min(MOST_DIGITS, SIGNIFICANT_DIGITS + common);
+}
+
+/** Any double is told from its neighbours by as many. */
+const MOST_DIGITS = 17;
 
 function coordinateOf(dimension: Dimension, value: number): number {
   if (dimension.kind === 'choice') {
@@ -106,6 +143,7 @@ function coordinateOf(dimension: Dimension, value: number): number {
   }
   const { minimum, maximum } = dimension;
   const { low, high } = borders(dimension);
+  if (low === high) return 0.5;
   const inside = onScale(dimension, Math.min(maximum, Math.max(minimum, value)));
   return Math.min(1 - Number.EPSILON, Math.max(0, (inside - low) / (high - low)));
 }

@@ -13,6 +13,7 @@ import {
   qualityTable,
   strangestTable,
   thresholdsTable,
+  wide,
 } from './tables.ts';
 
 const LARGE = { width: 1000, height: 460 };
@@ -133,7 +134,7 @@ function rocFigure(
   const ranked = detectors.toSorted((a, b) => b.areaUnderCurve - a.areaUnderCurve);
   const point = { ...effect, threshold: chosen.threshold };
   return html`<figure><h3>Against ${title}</h3>
-<div class="wide">${rocChart(curves, Math.min(honestEvents, evaluation.honest.evaluation.length), point, size)}</div>
+${wide(rocChart(curves, Math.min(honestEvents, evaluation.honest.evaluation.length), point, size))}
 <ul class="legend">${ranked.map(
     ({ detector, areaUnderCurve }) =>
       html`<li>${lineSample(detector)} ${titles.get(detector)!} <b>${area(areaUnderCurve)}</b></li>`,
@@ -142,7 +143,7 @@ function rocFigure(
 
 function distributionFigure(comparison: Comparison, threshold: number): Html {
   const { model } = comparison;
-  return html`<figure><div class="wide">${distributionChart(distributionOf(model), threshold, LARGE)}</div>
+  return html`<figure>${wide(distributionChart(distributionOf(model), threshold, LARGE))}
 <ul class="legend"><li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="honest-area" x="1" y="1" width="24" height="12"/></svg> honest events</li>
 <li><svg class="swatch" viewBox="0 0 26 14" aria-hidden="true"><rect class="attack-area" x="1" y="1" width="24" height="12"/></svg> ${attacksText(comparison)}</li></ul>
 <figcaption>Everything at or right of the threshold (${anomalyText(threshold)}) is flagged. Honest events there are false alarms, such as journeys; attacks left of it are missed. The outermost ${percent(UNBINNED_SHARE)} at either end are not drawn.</figcaption></figure>`;

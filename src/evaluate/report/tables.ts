@@ -12,9 +12,9 @@ import {
 } from '../evaluation.ts';
 import { amount, anomalyText, area, limitText, percent, ruleText } from '../sentences.ts';
 
-/** Wide tables scroll in a box of their own. */
-function wide(table: HtmlPart): Html {
-  return html`<div class="wide">${table}</div>`;
+/** Wide tables and pictures scroll in a box of their own, which the keyboard reaches. */
+export function wide(content: HtmlPart): Html {
+  return html`<div class="wide" tabindex="0">${content}</div>`;
 }
 
 /** Every threshold and what it does; the chosen one stands out. */

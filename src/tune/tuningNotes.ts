@@ -1,0 +1,84 @@
+import type { Events } from '../events/events.ts';
+import { isBetter } from './objectives.ts';
+import type { JudgedRow, TuningResult } from './tuningResult.ts';
+
+/** Events of a search, in the order of their times as they should be. */
+export interface TuningData {
+  train: Events;
+  validation: Events;
+  test: Events | undefined;
+}
+
+/** What a reader of the figures must know, a sentence or two each. */
+export function tuningNotes(result: TuningResult, data: TuningData): string[] {
+  const { objective, trials, best, judged } = result;
+  const notes: string[] = [];
+  const completed = trials.filter(({ state }) => state === 'completed').length;
+  const failed = trials.filter(({ state }) => state === 'failed').length;
+  const chosen = trials.find(({ trial }) => trial === best);
+  if (chosen && chosen.state !== 'completed') {
+    notes.push(
+      `No trial was trained to its end: trial ${best} came farthest, ${chosen.values.length} of ${chosen.epochs} epochs, and may not be the best.`,
+    );
+  }
+  if (failed > 0) notes.push(`${failed} of ${trials.length} trials failed; their reasons are with them.`);
+  if (objective.name === 'discriminator_auc' || objective.name.includes('octets')) {
+    notes.push(
+      'Random addresses are easy to tell: most belong to networks that no account uses, so nearly all settings look good, and the best one need not be best against attackers from real networks. --objective swap_auc is harder and more honest.',
+    );
+  }
+  if (!judged && completed > 1) {
+    notes.push(
+      `The best of ${completed} trials is chosen by the same events that its figure is measured on, so that the figure is too good. --test FILE judges it on events that the search never saw.`,
+    );
+  }
+  if (judged) notes.push(...judgedNotes(judged.rows, objective));
+  notes.push(...timeNotes(result, data));
+  return notes;
+}
+
+/** Whether what was gained holds on events that the search never saw. */
+function judgedNotes(rows: readonly JudgedRow[], objective: TuningResult['objective']): string[] {
+  const value = (model: string, detector: JudgedRow['detector']) =>
+    rows.find((row) => row.model === model && row.detector === detector && row.data === 'test')?.values[0];
+  const worse = (['dot_product', 'anomaly'] as const).filter((detector) => {
+    const [best, defaults] = [value('the best', detector), value('the defaults', detector)];
+    return best != null && defaults != null && isBetter(objective, defaults, best);
+  });
+  if (worse.length === 0) return [];
+  const what = worse.map((detector) => (detector === 'anomaly' ? 'the default score' : 'the vectors'));
+  return [
+    `On the test events ${what.join(' and ')} of the defaults ${worse.length > 1 ? 'are' : what[0] === 'the vectors' ? 'are' : 'is'} better than of the best setting by ${objective.name}: what the search found does not hold there.`,
+  ];
+}
+
+/** Figures of the future, taken from the past, promise too much. */
+function timeNotes({ data: names }: TuningResult, { train, validation, test }: TuningData): string[] {
+  const notes: string[] = [];
+  const compare = (before: Events, after: Events, early: string, late: string) => {
+    const [end, begin] = [lastTime(before), firstTime(after)];
+    if (end === undefined || begin === undefined) {
+      notes.push(`Whether ${late} is later than ${early} cannot be told: not all events have a time.`);
+    } else if (begin < end) {
+      notes.push(
+        `${late} begins before ${early} ends: events that are judged should be later than what was learned from, or the figures promise too much.`,
+      );
+    }
+  };
+  compare(train, validation, names.train.name, names.validation.name);
+  if (test && names.test) compare(validation, test, names.validation.name, names.test.name);
+  return notes;
+}
+
+const firstTime = ({ time }: Events): number | undefined => extreme(time, (a, b) => a < b);
+const lastTime = ({ time }: Events): number | undefined => extreme(time, (a, b) => a > b);
+
+/** @returns undefined where a time is missing */
+function extreme(time: Float64Array, isFarther: (a: number, b: number) => boolean): number | undefined {
+  let farthest: number | undefined;
+  for (const t of time) {
+    if (Number.isNaN(t)) return undefined;
+    if (farthest === undefined || isFarther(t, farthest)) farthest = t;
+  }
+  return farthest;
+}
