@@ -85,6 +85,21 @@ export function modelSettings(flags: ModelFlags): ModelSettings {
   };
 }
 
+/** The options of `addModelOptions` as words of a command line. */
+export function typedModelOptions(flags: ModelFlags): string[] {
+  const { asn = [], country = [], halfLife, quantize, maxFpr, maxAlertsPerDay } = flags;
+  const option = (name: string, ...values: (string | undefined)[]) =>
+    values[0] === undefined ? [] : [name, ...values.map(String)];
+  return [
+    ...option('--asn', ...asn),
+    ...option('--country', ...country),
+    ...option('--half-life', halfLife),
+    ...(quantize ? ['--quantize'] : []),
+    ...option('--max-fpr', maxFpr),
+    ...option('--max-alerts-per-day', maxAlertsPerDay),
+  ];
+}
+
 /** The events of files; those that lie in the future are left out, and counted. */
 export async function readPastEvents(paths: string[], onBadLine: 'error' | 'skip'): Promise<Events> {
   const read = await readEventFiles(paths, { onBadLine });

@@ -9,6 +9,7 @@ import {
   type ModelFlags,
   modelSettings,
   requireFolder,
+  typedModelOptions,
 } from './modelFlags.ts';
 import {
   integerOption,
@@ -126,6 +127,7 @@ async function tune(events: string[], flags: TuneFlags): Promise<void> {
     ...{ space, fixed, objective, strategy, earlyStopping, sampleSize },
     ...{ maxTrials, maxSeconds, cores, workers, threads, seed, onBadLine },
     settings: modelSettings(flags),
+    modelOptions: typedModelOptions(flags),
   });
 }
 

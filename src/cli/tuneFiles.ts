@@ -45,6 +45,8 @@ export interface TuneFiles {
   seed: number;
   onBadLine: 'error' | 'skip';
   settings: ModelSettings;
+  /** the same as they were typed */
+  modelOptions: string[];
 }
 
 const tell = (text: string) => process.stderr.write(`${text}\n`);
@@ -96,6 +98,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
         validation: { name: options.validation, events: data.validation.count },
         test: data.test && options.test ? { name: options.test, events: data.test.count } : null,
       },
+      command: { events: options.events, model: options.model, options: options.modelOptions },
       trials: search.trials,
       best: best.trial,
       defaults: search.plan.first.length > 0 ? 1 : null,

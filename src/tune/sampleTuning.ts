@@ -171,6 +171,7 @@ function resultOf(
       validation: { name: 'valid.csv', events: 61_200 },
       test: { name: 'test.csv', events: 60_877 },
     },
+    command: { events: [train], model: 'best.model', options: [] },
     trials,
     best: best?.trial ?? null,
     defaults: trials[0]?.state === 'completed' ? 1 : null,

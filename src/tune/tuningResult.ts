@@ -73,6 +73,8 @@ export interface TuningResult {
     validation: { name: string; events: number };
     test: { name: string; events: number } | null;
   };
+  /** what `train` would be told to make the same model, besides hyperparameters and seed */
+  command: { events: string[]; model: string; options: string[] };
   trials: TrialResult[];
   /** number of the best completed trial; null where none was completed */
   best: number | null;

@@ -114,18 +114,21 @@ function gapSentence(result: TuningResult, best: TrialResult, test: number | nul
 export function trainCommand(result: TuningResult): string[] | undefined {
   const best = result.trials.find(({ trial }) => trial === result.best);
   if (best === undefined) return undefined;
-  const { train, validation } = result.data;
+  const { events, model, options: others } = result.command;
   const setting = wholeSetting(result, best);
   const options = HYPERPARAMETERS.flatMap(({ name }) => {
     const value = name === 'batchMetricsPublishInterval' ? undefined : setting[name];
     return value === undefined ? [] : [`${optionName(name)} ${value}`];
   });
   return [
-    `ip-insights train ${shellWord(train.name)} --validation ${shellWord(validation.name)} --model best.model`,
+    `ip-insights train ${events.map(shellWord).join(' ')} --validation ${shellWord(result.data.validation.name)} --model ${shellWord(model)}`,
+    ...(others.length > 0 ? [others.map(shellOption).join(' ')] : []),
     `--seed ${result.seed}`,
     ...options,
   ];
 }
+
+const shellOption = (text: string) => (text.startsWith('--') ? text : shellWord(text));
 
 /** A name as one word of a shell. */
 function shellWord(name: string): string {

@@ -83,7 +83,7 @@ function oneTrialsTable(trials: readonly TrialResult[], result: TuningResult): H
     ];
     return html`<tr${isBest ? CHOSEN : ''}><th scope="row">${trial.trial}${badges}</th><td>${value === null ? '–' : objectiveText(value)}</td>
 ${dimensions.map(({ name }) => html`<td>${numberText(trial.setting[name]!)}</td>`)}
-<td>${trial.values.length} of ${amount(trial.epochs)}</td><td>${trial.seconds.length === 0 ? '–' : durationText(trial.seconds.at(-1)!)}</td><td class="text state">${stateText(trial)}${trial.reason === null ? '' : html`<small>${trial.reason}</small>`}</td></tr>`;
+<td>${trial.values.length} of ${amount(trial.epochs)}</td><td>${trial.seconds.length === 0 ? '–' : durationText(trial.seconds.at(-1)!)}</td><td class="text state">${stateText(trial)}${trial.state === 'failed' ? html`<small>${trial.reason ?? ''}</small>` : ''}</td></tr>`;
   };
   return wide(html`<table class="trials${dimensions.length > FEW_DIMENSIONS ? ' many' : ''}"><thead><tr><th scope="col">trial</th><th scope="col">${broken(objective.name)}</th>
 ${dimensions.map(({ name }) => html`<th scope="col">${broken(ruleOf(name).awsName)}</th>`)}
