@@ -1,6 +1,6 @@
-// npm run bench [-- quality parsing training scoring serving soak transform console time-to-quality growth]
+// npm run bench [-- quality tuning parsing training scoring serving soak transform console time-to-quality growth]
 // Everything that RESULTS.md reports: how good (quality/), and how fast, each variant in fresh processes and in turns. Rows
-// for RESULTS.md go to stdout, what happens to stderr. Without names all of it: about three quarters of an hour, 12 GB of disk.
+// for RESULTS.md go to stdout, what happens to stderr. Without names all of it: about an hour and a half, 12 GB of disk.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -14,7 +14,7 @@ const bench = dirname(fileURLToPath(import.meta.url));
 const at = (file) => join(bench, file);
 const ROUNDS = 3;
 const GROUPS = {
-  ...{ quality, parsing, training, scoring, serving, soak, transform },
+  ...{ quality, tuning, parsing, training, scoring, serving, soak, transform },
   ...{ console: consolePages },
   ...{ 'time-to-quality': timeToQuality, growth },
 };
@@ -41,6 +41,7 @@ for (const [name, measure] of Object.entries(GROUPS)) {
 function requirePrograms(groups) {
   const needs = {
     quality: [],
+    tuning: [],
     parsing: ['time', 'gcc'],
     training: ['time', 'gcc', 'fasttext', 'python3-torch'],
     scoring: ['time', 'gcc'],
@@ -99,6 +100,15 @@ function report(outputs, figure, unit) {
       n.toLocaleString('en-US', { maximumSignificantDigits: 3 }),
     );
     console.log(`| ${name} | ${shown.join(' | ')} | ${(median(numbers) / first).toFixed(2)} |`);
+  }
+}
+
+/** The strategies on functions whose best is known, and what a search finds on whole data. */
+function tuning() {
+  for (const script of ['tuning/run.mjs', 'tuning/data.mjs']) {
+    const { status } = spawnSync(process.execPath, [at(script)], { stdio: ['ignore', 'inherit', 'inherit'] });
+    if (status !== 0) process.exitCode = 1;
+    console.log('');
   }
 }
 
