@@ -1,6 +1,6 @@
 import type { Events } from '../events/events.ts';
 import { isBetter } from './objectives.ts';
-import type { JudgedRow, TuningResult } from './tuningResult.ts';
+import type { JudgedRow, TrialResult, TuningResult } from './tuningResult.ts';
 
 /** Events of a search, in the order of their times as they should be. */
 export interface TuningData {
@@ -21,6 +21,7 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
       `No trial was trained to its end: trial ${best} came farthest, ${chosen.values.length} of ${chosen.epochs} epochs, and may not be the best.`,
     );
   }
+  if (chosen) notes.push(...overfittingNotes(chosen, objective));
   if (failed > 0) notes.push(`${failed} of ${trials.length} trials failed; their reasons are with them.`);
   if (objective.name === 'discriminator_auc' || objective.name.includes('octets')) {
     notes.push(
@@ -37,6 +38,20 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
   return notes;
 }
 
+/** A training that goes on after its best learns the events by heart. */
+function overfittingNotes(
+  { trial, values, epochs }: TrialResult,
+  objective: TuningResult['objective'],
+): string[] {
+  const last = values[values.length - 1];
+  const peak = values.reduce((best, value) => (isBetter(objective, value, best) ? value : best), last);
+  if (peak === last) return [];
+  const epoch = values.indexOf(peak) + 1;
+  return [
+    `Trial ${trial} was better after epoch ${epoch} (${peak.toFixed(6)}) than at its end (${last.toFixed(6)}): fewer epochs may be better. --range epochs=1:${epochs} searches them too.`,
+  ];
+}
+
 /** Whether what was gained holds on events that the search never saw. */
 function judgedNotes(rows: readonly JudgedRow[], objective: TuningResult['objective']): string[] {
   const value = (model: string, detector: JudgedRow['detector']) =>
@@ -48,7 +63,7 @@ function judgedNotes(rows: readonly JudgedRow[], objective: TuningResult['object
   if (worse.length === 0) return [];
   const what = worse.map((detector) => (detector === 'anomaly' ? 'the default score' : 'the vectors'));
   return [
-    `On the test events ${what.join(' and ')} of the defaults ${worse.length > 1 ? 'are' : what[0] === 'the vectors' ? 'are' : 'is'} better than of the best setting by ${objective.name}: what the search found does not hold there.`,
+    `By ${objective.name} on the test events the best setting is worse than the defaults, judged by ${what.join(' and by ')}: what the search found does not hold there.`,
   ];
 }
 
