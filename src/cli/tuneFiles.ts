@@ -81,9 +81,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
     // Whoever stops a search does not want to wait for one more training.
     const isHurried = interrupts.by !== undefined && interrupts.by !== 'time';
     if (data.test && !isHurried) {
-      tell('\ntraining with the defaults, to compare');
-      const model = await trained(options, data, { ...fixed, ...defaultSetting(space, ground) });
-      judged.rows.push(...judgedRows(model, 'the defaults', options, data));
+      judged.rows.push(...(await rowsOfDefaults(options, data, search, ground, judged.rows)));
     }
     const result: TuningResult = {
       objective,
@@ -204,6 +202,24 @@ async function trainBest(options: TuneFiles, data: TuningData, setting: Setting)
   const eventsSeen = data.train.count * model.card.hyperparameters.epochs;
   tell(savedText(options.model, sizeBytes, eventsSeen, performance.now() - started));
   return judgedRows(model, 'the best', options, data);
+}
+
+/** Trained to compare with the best; where they are the best, its figures are theirs. */
+async function rowsOfDefaults(
+  options: TuneFiles,
+  data: TuningData,
+  search: Search,
+  ground: TrialGround,
+  rowsOfBest: readonly JudgedRow[],
+): Promise<JudgedRow[]> {
+  const defaults = defaultSetting(options.space, ground);
+  const best = search.best()!.setting;
+  if (options.space.dimensions.every(({ name }) => defaults[name] === best[name])) {
+    return rowsOfBest.map((row) => ({ ...row, model: 'the defaults' }));
+  }
+  tell('\ntraining with the defaults, to compare');
+  const model = await trained(options, data, { ...search.plan.fixed, ...defaults });
+  return judgedRows(model, 'the defaults', options, data);
 }
 
 /** By the validation events and, where there are any, the test events. */

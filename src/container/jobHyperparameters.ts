@@ -36,9 +36,12 @@ const OWN = [
   'on_bad_line',
 ] as const;
 
-/** The key that a tuning job sets, and the only metric that there is to tune for. */
+/** The key that a tuning job sets. */
 const OBJECTIVE_KEY = '_tuning_objective_metric';
-const OBJECTIVE = 'validation:discriminator_auc';
+
+/** What the metric lines have once an epoch, as AWS names it. */
+const AUC = 'validation:discriminator_auc';
+const METRICS = [AUC, 'train:binary_classification_accuracy', 'train:binary_classification_cross_entropy'];
 
 /**
  * The settings of the job, from `hyperparameters.json`; the defaults where there is none.
@@ -64,9 +67,9 @@ function jobSettings(given: JsonObject): JobSettings {
     if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, rule.awsName, rule);
   }
   const objective = texts.get(OBJECTIVE_KEY) ?? '';
-  if (objective !== '' && objective !== OBJECTIVE) {
-    throw new UsageError(
-      `${OBJECTIVE_KEY}: expected ${OBJECTIVE}, the only metric to tune for, got ${quoted(objective)}.`,
+  if (objective !== '' && !METRICS.includes(objective)) {
+    process.stderr.write(
+      `${OBJECTIVE_KEY}: ${quoted(objective)} is a name of the tuning job's own; the regex of that name in its MetricDefinitions is to match a line of ${METRICS.join(', ')}, of which the first needs a channel validation\n`,
     );
   }
   return {
@@ -80,15 +83,14 @@ function jobSettings(given: JsonObject): JobSettings {
     halfLifeDays: halfLifeOption('half_life_days', texts.get('half_life_days')),
     quantize: truth('quantize', texts.get('quantize') ?? 'false'),
     onBadLine: onBadLineOption(texts.get('on_bad_line') ?? 'error'),
-    needsValidation: objective !== '',
+    needsValidation: objective === AUC,
   };
 }
 
 /** The values as texts, which they are in a job; a number or truth value, as a person may write it, is taken too. */
 function textsOf(given: JsonObject): Map<string, string> {
   const known = [...HYPERPARAMETERS.map(({ awsName }) => awsName), ...OWN];
-  // What begins with _ is meant for AWS's own containers (_log_level, _num_gpus, …).
-  const unknown = Object.keys(given).filter((key) => !key.startsWith('_') && !known.includes(key));
+  const unknown = Object.keys(given).filter((key) => !isOfAws(key) && !known.includes(key));
   if (unknown.length > 0) {
     throw new UsageError(
       `expected ${known.join(', ')}, got ${unknown.map((key) => quoted(key)).join(', ')}. Leave out what is not among them.`,
@@ -96,14 +98,20 @@ function textsOf(given: JsonObject): Map<string, string> {
   }
   const texts = new Map<string, string>();
   for (const [key, value] of Object.entries(given)) {
-    if (key.startsWith('_') && key !== OBJECTIVE_KEY) continue;
+    if (isOfAws(key) && key !== OBJECTIVE_KEY) continue;
     if (!['string', 'number', 'boolean'].includes(typeof value)) {
       throw new UsageError(`${key}: expected a text, got ${quoted(JSON.stringify(value))}.`);
     }
-    texts.set(key, String(value).trim());
+    texts.set(key, withoutQuotes(String(value).trim()));
   }
   return texts;
 }
+
+/** What is meant for AWS's own containers (_log_level, _num_gpus, …), or noted by its SDK for itself (sagemaker_region, …). */
+const isOfAws = (key: string) => key.startsWith('_') || key.startsWith('sagemaker_');
+
+/** AWS's SDK writes what it takes for a framework's as JSON within the text, choices of a tuning job too: `"\"64\""`. */
+const withoutQuotes = (text: string) => /^"(.*)"$/s.exec(text)?.[1] ?? text;
 
 function truth(key: string, text: string): boolean {
   // Python, which starts most jobs, writes "True".

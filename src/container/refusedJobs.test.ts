@@ -68,8 +68,8 @@ const TABLE: [job: Partial<SampleJob>, sentence: string][] = [
     'random_negative_sampling_rate + shuffled_negative_sampling_rate: expected 1 to 500 together, got 0.',
   ],
   [
-    hyper({ _tuning_objective_metric: 'validation:accuracy' }),
-    `${H}_tuning_objective_metric: expected validation:discriminator_auc, the only metric to tune for, got "validation:accuracy".`,
+    hyper({ _tuning_objective_metric: '"validation:discriminator_auc"' }),
+    `${H}_tuning_objective_metric: expected a channel validation to compute validation:discriminator_auc on, got the channels train. Give the job later honest events as channel validation.`,
   ],
   [
     hyper({ _tuning_objective_metric: 'validation:discriminator_auc' }),

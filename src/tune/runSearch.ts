@@ -43,7 +43,7 @@ export async function runSearch(search: Search, options: RunOptions): Promise<Se
   const { workers, maxTrials, secondsBefore, signal } = options;
   const started = performance.now();
   const clock = () => secondsBefore + (performance.now() - started) / 1000;
-  const interrupted = search.trials.filter(({ state }) => state === 'running');
+  const interrupted = search.trials.filter(({ state, trial }) => state === 'running' && trial <= maxTrials);
   let end: SearchEnd = 'all trials';
 
   const begin = (): TrialResult | undefined => {

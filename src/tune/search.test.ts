@@ -92,6 +92,16 @@ test('a search that is killed after any line of its journal goes on to the same 
   }
 });
 
+test('with fewer trials than an earlier run began, those beyond are left as they are', async () => {
+  const whole = await run();
+  const fourth = whole.lines.findIndex((line) => line.startsWith('{"trial":4,'));
+  const search = new Search(planOf());
+  replayJournal(search, whole.lines.slice(0, fourth + 1), 'j');
+  const { lines } = await run({ maxTrials: 3 }, search);
+  assert.deepEqual(lines, []);
+  assert.equal(search.trials[3].state, 'running');
+});
+
 test('several workers try as many trials, none twice', async () => {
   const { search } = await run({ workers: 4 });
   assert.equal(search.trials.length, 20);
