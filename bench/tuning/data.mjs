@@ -15,21 +15,14 @@ import { SCENARIOS } from '../quality/scenarios.mjs';
 const SEARCHES = {
   providers: { objective: 'swap_auc', trials: 40, options: [], whole: true },
   'tor-relays': { objective: 'new_swap_auc', trials: 40, options: [], whole: true },
-  tutorial: { objective: 'swap_auc', trials: 12, options: ['--epochs', '5'], whole: false },
+  tutorial: { objective: 'swap_auc', trials: 6, options: ['--epochs', '5'], whole: false },
   'tutorial-vector-dim': {
     data: 'tutorial',
     objective: 'discriminator_auc',
-    trials: 4,
+    trials: 6,
     options: [
-      ...[
-        '--range',
-        'vector_dim=64:1024',
-        '--random-negative-sampling-rate',
-        '5',
-        '--mini-batch-size',
-        '1000',
-      ],
-      ...['--learning-rate', '0.01', '--epochs', '5'],
+      ...['--range', 'vector_dim=64:1024', '--range', 'epochs=1:5', '--num-entity-vectors', '20000'],
+      ...['--random-negative-sampling-rate', '5', '--mini-batch-size', '1000', '--learning-rate', '0.01'],
     ],
     whole: false,
   },

@@ -77,7 +77,12 @@ export class TuneTable {
     const { dimensions } = this.#search.plan.space;
     const names = dimensions.map(({ name }) => Object.keys(awsNamed({ [name]: 1 }))[0]);
     const table = new Table({
-      head: ['trial', this.#objective.name, 'epochs', ...names.map((name) => name.replaceAll('_', '\n'))],
+      head: [
+        'trial',
+        this.#objective.name,
+        'epochs\ntrained',
+        ...names.map((name) => name.replaceAll('_', '\n')),
+      ],
       style: { head: [], border: [], compact: true },
       colAligns: ['right', 'right', 'right', ...names.map(() => 'right' as const)],
     });

@@ -39,11 +39,12 @@ export function judgedValue(
   { objective, judged }: TuningResult,
   model: 'the best' | 'the defaults',
   data: 'validation' | 'test',
+  // The search itself is led by the vectors alone.
+  detector: 'dot_product' | 'anomaly' = 'dot_product',
 ): number | null {
   const column = judged?.objectives.findIndex(({ name }) => name === objective.name) ?? -1;
-  // The search itself is led by the vectors alone.
   const row = judged?.rows.find(
-    (one) => one.model === model && one.data === data && one.detector === 'dot_product',
+    (one) => one.model === model && one.data === data && one.detector === detector,
   );
   return column < 0 ? null : (row?.values[column] ?? null);
 }
@@ -67,6 +68,7 @@ export function headlines(result: TuningResult): string[] {
   return [
     `${place} ${objective.name} ${value} on ${validation.name}${unseen}${defaultsClause(result, best)}.`,
     gapSentence(result, best, test),
+    anomalySentence(result),
   ].filter((sentence) => sentence !== '');
 }
 
@@ -92,6 +94,19 @@ function defaultsClause(result: TuningResult, best: TrialResult): string {
   if (value === null) return '';
   const stopped = defaults?.state === 'stopped' && judged === null ? ', where they were stopped early' : '';
   return `; the defaults have ${objectiveText(value)}${judged === null ? stopped : ` and ${objectiveText(judged)}`}`;
+}
+
+/** What is gained where the history is there besides: less, as a rule, and it is what people act on. */
+function anomalySentence(result: TuningResult): string {
+  const { test } = result.data;
+  const best = judgedValue(result, 'the best', 'test', 'anomaly');
+  const defaults = judgedValue(result, 'the defaults', 'test', 'anomaly');
+  if (best === null || test === null) return '';
+  const compared =
+    defaults === null || result.best === result.defaults
+      ? ''
+      : `, ${objectiveText(defaults)} with the defaults`;
+  return `These figures are of the vectors alone. The default score, which has the history besides, has ${objectiveText(best)} on ${test.name}${compared}.`;
 }
 
 /** What is lost on events that the search has not seen, by name. */
