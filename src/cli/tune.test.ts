@@ -158,6 +158,54 @@ test('a second signal ends it at once, and an older model is whole', async () =>
   assert.equal(readFileSync(at('old.model'), 'utf8'), 'an older model');
 });
 
+test('a signal while the best is trained lets it be saved; while the defaults are, ends the comparison', async () => {
+  for (const [words, said] of [
+    [/training the best, trial/, /SIGINT: the best is trained to its end and saved/],
+    [
+      /training with the defaults, to compare/,
+      /SIGINT: the model is saved, and is not compared with the defaults/,
+    ],
+  ] as const) {
+    rmSync(at('late.model'), { force: true });
+    const flags = ['--test', 'test.csv', '--model', 'late.model', '--json', 'late.json'];
+    const child = start(...COMMON, ...flags, '--max-trials', '4');
+    const outcome = outcomeOf(child);
+    await heard(child, words);
+    child.kill('SIGINT');
+    const { status, stderr } = await outcome;
+    assert.equal(status, 0, stderr);
+    assert.match(stderr, said);
+    assert.ok(loadModel(at('late.model')));
+    const { judged } = JSON.parse(readFileSync(at('late.json'), 'utf8'));
+    assert.deepEqual([...new Set(judged.map(({ model }: { model: string }) => model))], ['the best']);
+  }
+});
+
+test('runs that end in time do not use up a trial', async () => {
+  const flags = [...COMMON, '--epochs', '400', '--model', 'paused.model', '--max-trials', '1'];
+  for (let i = 0; i < 6; i++) {
+    const { status, stderr } = await tune(...flags, '--max-time', '0.2s');
+    assert.doesNotMatch(stderr, /failed/);
+    assert.ok(status === 0 || /before any trial had an epoch behind it/.test(stderr), stderr);
+  }
+});
+
+test('what cannot be judged or written at the end is told at the beginning', async () => {
+  writeFileSync(at('strangers.csv'), 'nobody,10.0.0.1,1600000000\nnoone,10.0.0.2,1600000000\n');
+  const flags = ['--model', 'never.model', '--max-trials', '1', '--objective', 'swap_auc'];
+  const strangers = await tune(...COMMON, ...flags, '--test', 'strangers.csv');
+  assert.equal(strangers.status, 1);
+  assert.match(
+    strangers.stderr,
+    /strangers\.csv: expected events of accounts seen in training, got 2 events/,
+  );
+  assert.doesNotMatch(strangers.stderr, /trial 1/);
+  const nowhere = await tune(...COMMON, '--model', '/proc/never.model', '--journal', 'never.jsonl');
+  assert.equal(nowhere.status, 1);
+  assert.match(nowhere.stderr, /\/proc\/never\.model: cannot be written/);
+  assert.doesNotMatch(nowhere.stderr, /trial 1/);
+});
+
 test('--max-time ends the search with the best so far', async () => {
   const { status, stderr } = await tune(
     ...COMMON,
@@ -227,7 +275,7 @@ test('two at once with one journal: the second is told to wait', async () => {
   assert.equal(second.status, 1);
   assert.match(
     second.stderr,
-    /two\.model\.tuning\.jsonl: process \d+ searches with this journal\. Wait for its end, or name another one with --journal\./,
+    /two\.model\.tuning\.jsonl: process \d+ searches with this journal\. Wait for its end, or name another one with --journal\. If that process is something else, remove two\.model\.tuning\.jsonl\.lock\./,
   );
   child.kill('SIGKILL');
   await outcome;

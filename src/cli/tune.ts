@@ -26,8 +26,8 @@ export type TuneFlags = ModelFlags & {
   validation: string;
   test?: string;
   model: string;
-  range: string[];
-  choice: string[];
+  range?: string[];
+  choice?: string[];
   strategy: string;
   earlyStopping: string;
   objective: string;
@@ -45,7 +45,7 @@ export type TuneFlags = ModelFlags & {
 
 /** `ip-insights tune`: many short trainings → the model with the best hyperparameters. */
 export function tuneCommand(): Command {
-  const again = (value: string, before: string[]) => [...before, value];
+  const again = (value: string, before: string[] = []) => [...before, value];
   const command = new Command('tune')
     .description('Search the hyperparameters that are best on later events, and train the model with them.')
     .argument('<events...>', 'events to train on, CSV entity,address[,time], gzip recognised')
@@ -59,9 +59,8 @@ export function tuneCommand(): Command {
       '--range <name>',
       'search a hyperparameter: vector_dim (in the range that AWS recommends), vector_dim=64:1024, learning_rate=1e-4:1e-1:log; may be given again',
       again,
-      [],
     )
-    .option('--choice <name>', 'try some values: num_ip_encoder_layers=0,1,2; may be given again', again, [])
+    .option('--choice <name>', 'try some values: num_ip_encoder_layers=0,1,2; may be given again', again)
     .option('--strategy <which>', 'tpe: learns from the trials before; random: does not', 'tpe')
     .option(
       '--early-stopping <which>',
@@ -94,7 +93,7 @@ export function tuneCommand(): Command {
 
 async function tune(events: string[], flags: TuneFlags): Promise<void> {
   const fixed = hyperparameterFlags(flags);
-  const space = searchSpaceOf(flags.range, flags.choice, fixed);
+  const space = searchSpaceOf(flags.range ?? [], flags.choice ?? [], fixed);
   const objective = parseObjective(flags.objective);
   const strategy = oneOf('--strategy', flags.strategy, ['tpe', 'random'] as const);
   const stopping = ['asha', 'hyperband', 'none'] as const;

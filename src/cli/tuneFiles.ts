@@ -4,6 +4,7 @@ import { saveModel } from '../index.ts';
 import type { Model } from '../model/model.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { importanceOf } from '../tune/importance.ts';
+import { judgedEvents } from '../tune/judgedEvents.ts';
 import { judgedObjectives, judgeModel } from '../tune/judgeModel.ts';
 import type { Objective } from '../tune/objectives.ts';
 import { renderTuningReport } from '../tune/report/tuningReport.ts';
@@ -19,7 +20,7 @@ import { fadingLines, savedText, thresholdText } from './trainingText.ts';
 import { ShownTraining } from './trainWithProgress.ts';
 import { Interrupts } from './tuneInterrupts.ts';
 import { TuneJournal } from './tuneJournal.ts';
-import { defaultSetting, openingLines, searchOf, whatIsSearched, workersFor } from './tunePlan.ts';
+import { openingLines, searchOf, whatIsSearched, workersFor } from './tunePlan.ts';
 import { judgedTableText, TuneTable } from './tuneTable.ts';
 
 export interface TuneFiles {
@@ -62,6 +63,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
     for (const path of [options.report, options.json]) {
       if (path !== undefined) outputs.push(new AtomicFile(path));
     }
+    new AtomicFile(options.model).abandon();
     journal = new TuneJournal(options.journal);
     const data = await readData(options);
     const ground = new TrialGround(data.train, data.validation, objective, {
@@ -69,6 +71,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
       sampleSize: options.sampleSize,
       validationName: options.validation,
     });
+    requireMeasurableTest(options, data, ground);
     const search = searchOf(options, ground);
     const workers = await searchWithJournal(options, data, ground, search, journal, interrupts);
     const best = search.best();
@@ -76,12 +79,12 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
 
     const judged: JudgedTable = { objectives: judgedObjectives(objective), rows: [] };
     const { fixed } = search.plan;
+    interrupts.begins('best');
     tell(`\ntraining the best, trial ${best.trial}`);
     judged.rows.push(...(await trainBest(options, data, { ...fixed, ...best.setting })));
-    // Whoever stops a search does not want to wait for one more training.
-    const isHurried = interrupts.by !== undefined && interrupts.by !== 'time';
-    if (data.test && !isHurried) {
-      judged.rows.push(...(await rowsOfDefaults(options, data, search, ground, judged.rows)));
+    interrupts.begins('compare');
+    if (data.test) {
+      judged.rows.push(...(await rowsOfDefaults(options, data, search, judged.rows, interrupts)));
     }
     const result: TuningResult = {
       objective,
@@ -101,7 +104,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
       best: best.trial,
       defaults: search.plan.first.length > 0 ? 1 : null,
       importance: importanceOf(space, search.trials, objective),
-      judged,
+      judged: data.test ? judged : null,
       notes: [],
     };
     result.notes = tuningNotes(result, data);
@@ -154,9 +157,10 @@ async function searchWithJournal(
   if (resumed) tell(`${journal.path}: going on after ${counted(search.trials.length, 'trial')}`);
   if (maxSeconds !== undefined) interrupts.stopAfter(maxSeconds);
   const table = new TuneTable(objective, search, maxTrials);
+  interrupts.tell = (line) => table.line(line);
   try {
     const end = await runSearch(search, {
-      ...{ workers, maxTrials, secondsBefore: seconds, signal: interrupts.signal },
+      ...{ workers, maxTrials, secondsBefore: seconds, signal: interrupts.search },
       train: (given, hooks) => ground.train(given, threads, hooks),
       onEvent: (event) => {
         journal.append(event);
@@ -165,14 +169,22 @@ async function searchWithJournal(
       onProgress: (trial, progress) => table.progress(trial, progress, ground.pairs.count),
     });
     table.stop();
-    interrupts.searchEnds();
+    if (end === 'stopped') journal.pause();
     if (end === 'space exhausted') tell('all settings of the space were tried');
     if (interrupts.by === 'time') tell(`the time is over: the same command goes on from ${journal.path}`);
     tell(table.summary());
     return workers;
   } finally {
     table.stop();
+    interrupts.tell = tell;
   }
+}
+
+/** Said before the search, not after. @throws InputError where the objective cannot be measured on the test events */
+function requireMeasurableTest(options: TuneFiles, { test, train }: TuningData, ground: TrialGround): void {
+  if (!test) return;
+  const { objective, seed, sampleSize } = options;
+  judgedEvents(objective, test, train, ground.prefixes, { seed, sampleSize, name: options.test! });
 }
 
 function nothingFound({ trials }: Search): InputError {
@@ -188,9 +200,20 @@ function nothingFound({ trials }: Search): InputError {
 }
 
 /** A whole model with a setting, shown while it is trained. */
-function trained(options: TuneFiles, { train, validation }: TuningData, setting: Setting): Promise<Model> {
+function trained(
+  options: TuneFiles,
+  { train, validation }: TuningData,
+  setting: Setting,
+  signal?: AbortSignal,
+): Promise<Model> {
   const { seed, settings } = options;
-  return new ShownTraining().train(train, { hyperparameters: setting, seed, validation, ...settings });
+  return new ShownTraining().train(train, {
+    hyperparameters: setting,
+    seed,
+    validation,
+    signal,
+    ...settings,
+  });
 }
 
 /** Trains the best, writes its model and judges it. */
@@ -209,17 +232,24 @@ async function rowsOfDefaults(
   options: TuneFiles,
   data: TuningData,
   search: Search,
-  ground: TrialGround,
   rowsOfBest: readonly JudgedRow[],
+  { comparison }: Interrupts,
 ): Promise<JudgedRow[]> {
-  const defaults = defaultSetting(options.space, ground);
+  const { defaults } = search.plan;
   const best = search.best()!.setting;
   if (options.space.dimensions.every(({ name }) => defaults[name] === best[name])) {
     return rowsOfBest.map((row) => ({ ...row, model: 'the defaults' }));
   }
+  // Whoever stops a search does not want to wait for one more training.
+  if (comparison.aborted) return [];
   tell('\ntraining with the defaults, to compare');
-  const model = await trained(options, data, { ...search.plan.fixed, ...defaults });
-  return judgedRows(model, 'the defaults', options, data);
+  try {
+    const model = await trained(options, data, { ...search.plan.fixed, ...defaults }, comparison);
+    return judgedRows(model, 'the defaults', options, data);
+  } catch (error) {
+    if (error === comparison.reason) return [];
+    throw error;
+  }
 }
 
 /** By the validation events and, where there are any, the test events. */

@@ -11,7 +11,13 @@ import {
 } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { isRunning, writeFailure } from '../files/atomicFile.ts';
-import { journalHead, journalLine, replayJournal, requireSameSearch } from '../tune/journalLines.ts';
+import {
+  journalHead,
+  journalLine,
+  PAUSE_LINE,
+  replayJournal,
+  requireSameSearch,
+} from '../tune/journalLines.ts';
 import type { SearchEvent } from '../tune/runSearch.ts';
 import type { Search } from '../tune/search.ts';
 
@@ -62,11 +68,19 @@ export class TuneJournal {
     this.#write(journalLine(event));
   }
 
+  /** To be called where the search ends while trials run. */
+  pause(): void {
+    this.#write(PAUSE_LINE);
+  }
+
   close(): void {
+    process.removeListener('exit', this.#unlock);
     if (this.#file !== undefined) closeSync(this.#file);
     this.#file = undefined;
-    rmSync(this.#lock, { force: true });
+    this.#unlock();
   }
+
+  readonly #unlock = () => rmSync(this.#lock, { force: true });
 
   #cutTo(sizeBytes: number): void {
     ftruncateSync(this.#file!, sizeBytes);
@@ -90,6 +104,7 @@ export class TuneJournal {
     for (let attempt = 0; ; attempt++) {
       try {
         writeFileSync(this.#lock, `${process.pid}\n`, { flag: 'wx' });
+        process.on('exit', this.#unlock);
         return;
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || attempt > 1) {
@@ -99,7 +114,7 @@ export class TuneJournal {
       const holder = Number(readFileSync(this.#lock, 'utf8'));
       if (holder > 0 && holder !== process.pid && isRunning(holder)) {
         throw new InputError(
-          `${this.path}: process ${holder} searches with this journal. Wait for its end, or name another one with --journal.`,
+          `${this.path}: process ${holder} searches with this journal. Wait for its end, or name another one with --journal. If that process is something else, remove ${this.#lock}.`,
         );
       }
       rmSync(this.#lock, { force: true });

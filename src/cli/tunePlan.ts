@@ -27,6 +27,7 @@ export function searchOf(options: TuneFiles, ground: TrialGround): Search {
     ...{ space, fixed, objective, seed },
     sampler: strategy === 'tpe' ? new ParzenSampler(space, seed) : new RandomSampler(space, seed),
     earlyStopping: earlyStoppingOf(options.earlyStopping, space, complete.epochs),
+    defaults,
     // So the best is never worse than the defaults, on the events that it is chosen by.
     first: space.has(defaults) ? [defaults] : [],
     epochs: complete.epochs,
@@ -39,7 +40,8 @@ function earlyStoppingOf(
   space: SearchSpace,
   epochs: number,
 ): EarlyStopping {
-  const most = Math.max(epochs, ...space.dimensions.filter(({ name }) => name === 'epochs').map(largest));
+  const searched = space.dimensions.find(({ name: one }) => one === 'epochs');
+  const most = searched ? largest(searched) : epochs;
   switch (name) {
     case 'asha':
       return SuccessiveHalving.forEpochs(most);
@@ -54,7 +56,7 @@ const largest = (dimension: Dimension): number =>
   dimension.kind === 'range' ? dimension.maximum : Math.max(...dimension.values);
 
 /** What a training without options would take for the searched hyperparameters. */
-export function defaultSetting(space: SearchSpace, ground: TrialGround): Setting {
+function defaultSetting(space: SearchSpace, ground: TrialGround): Setting {
   const standard = ground.complete({});
   return Object.fromEntries(space.dimensions.map(({ name }) => [name, standard[name]]));
 }

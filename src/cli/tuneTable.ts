@@ -57,13 +57,16 @@ export class TuneTable {
 
   /** @param pairs of an epoch */
   progress(trial: TrialResult, { epoch, positives }: EpochProgress, pairs: number): void {
-    this.#running.get(trial)?.update(epoch * pairs + positives, this.#stateOf(trial));
+    const bar = this.#running.get(trial);
+    bar?.setTotal(trial.epochs * pairs);
+    bar?.update(epoch * pairs + positives, this.#stateOf(trial));
   }
 
   /** Writes a line that stays. */
   line(text: string): void {
-    if (this.#bars) this.#bars.log(`${text}\n`);
-    else process.stderr.write(`${text}\n`);
+    if (!this.#bars) process.stderr.write(`${text}\n`);
+    // Bars are drawn with line wrap off: what is longer than a row would be cut.
+    else for (const row of rowsOf(text, process.stderr.columns ?? 80)) this.#bars.log(`${row}\n`);
   }
 
   stop(): void {
@@ -156,6 +159,18 @@ export class TuneTable {
   #ended(): number {
     return this.#search.trials.filter(({ ended }) => ended !== null).length;
   }
+}
+
+/** A text in rows of at most `width` letters, broken between words where that can be. */
+export function rowsOf(text: string, width: number): string[] {
+  const rows = [''];
+  for (const word of text.split(' ')) {
+    const last = rows[rows.length - 1];
+    if (last === '') rows[rows.length - 1] = word;
+    else if (last.length + 1 + word.length <= width) rows[rows.length - 1] = `${last} ${word}`;
+    else rows.push(`  ${word}`);
+  }
+  return rows;
 }
 
 /** An objective with as many digits as tell good trials apart. */

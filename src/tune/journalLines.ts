@@ -57,7 +57,8 @@ export function awsNamed(setting: Setting): Record<string, number> {
   );
 }
 
-function settingOf(given: Record<string, unknown>): Setting | undefined {
+function settingOf(given: unknown): Setting | undefined {
+  if (typeof given !== 'object' || given === null) return undefined;
   const setting: Setting = {};
   for (const [awsName, value] of Object.entries(given)) {
     const name = SEARCH_NAMES.find((one) => ruleOf(one).awsName === awsName);
@@ -67,8 +68,14 @@ function settingOf(given: Record<string, unknown>): Setting | undefined {
   return setting;
 }
 
-/** So often a trial may be interrupted before it is taken for what interrupts: it may be more than the memory holds. */
-const MAX_BEGINS = 3;
+/**
+ * So often a run may be killed within a trial before the trial is taken for what kills it: it may be more than the memory
+ * holds. Runs that were told to end, and ended, do not count.
+ */
+const MAX_KILLS = 5;
+
+/** The line of a run that ended while trials ran: they are to be begun again. */
+export const PAUSE_LINE = '{"paused":true}';
 
 /**
  * Brings a search to where a journal ends.
@@ -86,13 +93,21 @@ export function replayJournal(search: Search, lines: readonly string[], name: st
         `${name}:${i + 2}: expected ${what}, got ${quoted(line.slice(0, 200))}. The journal is damaged: remove it to begin anew, or the lines from there on to go on from before.`,
       );
     const record = parsed(line);
+    if (record?.paused === true) {
+      begins.clear();
+      continue;
+    }
     if (!record || !Number.isInteger(record.trial)) throw fault('a record of a trial');
     const number = record.trial as number;
     const trial = search.trials[number - 1];
-    const at = Number(record.at ?? 0);
+    const at = record.at ?? record.seconds;
+    if (typeof at !== 'number' || !(at >= 0)) throw fault('a time');
     if (record.hyperparameters !== undefined) {
-      const setting = settingOf(record.hyperparameters as Record<string, unknown>);
-      if (!setting || !search.plan.space.has(setting)) throw fault('hyperparameters of the search');
+      const setting = settingOf(record.hyperparameters);
+      const isOfSpace = setting !== undefined && search.plan.space.has(setting);
+      if (!isOfSpace || Object.keys(setting).length !== search.plan.space.dimensions.length) {
+        throw fault('hyperparameters of the search');
+      }
       begins.set(number, (begins.get(number) ?? 0) + 1);
       if (trial) search.beginAgain(trial, at);
       else if (number === search.trials.length + 1) search.begin(setting, at);
@@ -101,11 +116,17 @@ export function replayJournal(search: Search, lines: readonly string[], name: st
     } else if (trial?.state !== 'running') {
       throw fault('a trial that was begun');
     } else if (record.epoch !== undefined) {
-      if (record.epoch !== trial.values.length + 1 || typeof record.value !== 'number') {
-        throw fault(`epoch ${trial.values.length + 1} of trial ${number}`);
+      const epoch = trial.values.length + 1;
+      const { value } = record;
+      if (
+        record.epoch !== epoch ||
+        epoch > trial.epochs ||
+        !(typeof value === 'number' && value >= 0 && value <= 1)
+      ) {
+        throw fault(`a value from 0 to 1 of epoch ${epoch} of trial ${number}`);
       }
-      search.report(trial, record.value, Number(record.seconds));
-      last = Math.max(last, trial.began + Number(record.seconds));
+      search.report(trial, value, at);
+      last = Math.max(last, trial.began + at);
     } else {
       const { state, reason } = record;
       if (state !== 'completed' && state !== 'stopped' && state !== 'failed') throw fault('a state');
@@ -114,8 +135,8 @@ export function replayJournal(search: Search, lines: readonly string[], name: st
     }
   }
   for (const trial of search.trials) {
-    if (trial.state !== 'running' || (begins.get(trial.trial) ?? 0) < MAX_BEGINS) continue;
-    const reason = `interrupted ${MAX_BEGINS} times before its end: it may need more memory than there is`;
+    if (trial.state !== 'running' || (begins.get(trial.trial) ?? 0) < MAX_KILLS) continue;
+    const reason = `killed ${MAX_KILLS} times before its end: it may need more memory than there is`;
     search.end(trial, 'failed', reason, last);
   }
   return last;
@@ -136,7 +157,7 @@ function parsed(line: string): Record<string, unknown> | undefined {
  */
 export function requireSameSearch(line: string, search: Record<string, unknown>, name: string): void {
   const head = parsed(line) as Partial<JournalHead> | undefined;
-  if (head?.kind !== 'ip-insights-tuning-journal' || typeof head.search !== 'object') {
+  if (head?.kind !== 'ip-insights-tuning-journal' || !head.search) {
     throw new InputError(
       `${name}:1: expected the head of a tuning journal, got ${quoted(line.slice(0, 200))}. Name another file with --journal.`,
     );

@@ -14,7 +14,9 @@ export interface SearchPlan {
   earlyStopping: EarlyStopping;
   /** fixes what is drawn where the sampler repeats itself */
   seed: number;
-  /** tried first, in this order: what is known to be good, such as the defaults */
+  /** what would be taken without a search */
+  defaults: Setting;
+  /** tried first, in this order, and trained to the end: the defaults, where they lie in the space */
   first: Setting[];
   /** epochs of a whole training where they are not searched */
   epochs: number;
@@ -89,6 +91,9 @@ export class Search {
     trial.values.push(value);
     trial.seconds.push(seconds);
     const loss = lossOf(objective, value);
+    // What is given, such as the defaults, is there to compare with: often slow, it begins well where others, better at
+    // their end, begin badly. So it is trained to its end, and stops nobody.
+    if (trial.trial <= this.plan.first.length) return true;
     let goOn = true;
     // With few epochs one of them may reach several rungs.
     for (let rung = 0; rung < earlyStopping.rungs - 1; rung++) {

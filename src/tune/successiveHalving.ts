@@ -19,7 +19,8 @@ export class NoEarlyStopping implements EarlyStopping {
 /**
  * Asynchronous successive halving in its stopping form: a trial goes on from a rung if it is among the best third of those
  * that have reached it by then (Li et al., "A system for massively parallel hyperparameter tuning", MLSys 2020). Nothing
- * waits for others. The first at a rung always goes on, so that early trials are favoured; and a setting whose curve
+ * waits for others. The third is rounded up: with few trials at a rung, whose losses after few epochs say little, one more may
+ * go on. The first always does, so that early trials are favoured; and a setting whose curve
  * begins badly is lost, however well it would have ended.
  */
 export class SuccessiveHalving implements EarlyStopping {
@@ -117,7 +118,7 @@ export class Hyperband implements EarlyStopping {
 /** NaN is never among them, and counts as the worst of the others. Equals are all as good as the best of them. */
 function isAmongBest(loss: number, others: readonly number[]): boolean {
   if (Number.isNaN(loss)) return false;
-  const places = Math.max(1, Math.floor((others.length + 1) / REDUCTION));
+  const places = Math.ceil((others.length + 1) / REDUCTION);
   return others.filter((other) => other < loss).length < places;
 }
 

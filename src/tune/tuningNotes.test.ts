@@ -38,7 +38,7 @@ const notesOf = (result: TuningResult, data = DATA) => tuningNotes(result, data)
 test('a best trial that was better before its end is told', () => {
   assert.match(
     notesOf(found([0.95, 0.97, 0.96])),
-    /was better after epoch 2 \(0\.970000\) than at its end \(0\.960000\): fewer epochs may be better\. --range epochs=1:\d+ searches them too\./,
+    /was better after epoch 2 \(0\.970000\) than at its end \(0\.960000\): fewer epochs may be better\. In place of --epochs, --range epochs=1:\d+ with the other ranges searches them too\./,
   );
   assert.doesNotMatch(notesOf(found([0.95, 0.96, 0.97])), /better after epoch/);
 });

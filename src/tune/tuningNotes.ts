@@ -21,7 +21,13 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
       `No trial was trained to its end: trial ${best} came farthest, ${chosen.values.length} of ${chosen.epochs} epochs, and may not be the best.`,
     );
   }
-  if (chosen) notes.push(...overfittingNotes(chosen, objective));
+  if (chosen) notes.push(...overfittingNotes(result, chosen));
+  const stopped = trials.filter(({ state }) => state === 'stopped').length;
+  if (stopped > 0 && completed < LEAST_COMPLETED) {
+    notes.push(
+      `Only ${completed} of ${trials.length} trials ${completed === 1 ? 'was' : 'were'} trained to the end. Settings that begin badly and end well are stopped early, too: more trials, or --early-stopping none, would find them.`,
+    );
+  }
   if (failed > 0) notes.push(`${failed} of ${trials.length} trials failed; their reasons are with them.`);
   if (objective.name === 'discriminator_auc' || objective.name.includes('octets')) {
     notes.push(
@@ -34,21 +40,25 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
     );
   }
   if (judged) notes.push(...judgedNotes(judged.rows, objective));
-  notes.push(...timeNotes(result, data));
+  notes.push(...strangerNotes(result, data), ...timeNotes(result, data));
   return notes;
 }
 
+/** With fewer, little is known of how trials end. */
+const LEAST_COMPLETED = 4;
+
 /** A training that goes on after its best learns the events by heart. */
 function overfittingNotes(
+  { objective, dimensions }: TuningResult,
   { trial, values, epochs }: TrialResult,
-  objective: TuningResult['objective'],
 ): string[] {
   const last = values[values.length - 1];
   const peak = values.reduce((best, value) => (isBetter(objective, value, best) ? value : best), last);
   if (peak === last) return [];
   const epoch = values.indexOf(peak) + 1;
+  const isSearched = dimensions.some(({ name }) => name === 'epochs');
   return [
-    `Trial ${trial} was better after epoch ${epoch} (${peak.toFixed(6)}) than at its end (${last.toFixed(6)}): fewer epochs may be better. --range epochs=1:${epochs} searches them too.`,
+    `Trial ${trial} was better after epoch ${epoch} (${peak.toFixed(6)}) than at its end (${last.toFixed(6)}): fewer epochs may be better.${isSearched ? '' : ` In place of --epochs, --range epochs=1:${epochs} with the other ranges searches them too.`}`,
   ];
 }
 
@@ -66,6 +76,27 @@ function judgedNotes(rows: readonly JudgedRow[], objective: TuningResult['object
     `By ${objective.name} on the test events the best setting is worse than the defaults, judged by ${what.join(' and by ')}: what the search found does not hold there.`,
   ];
 }
+
+/** AWS's objective takes records of accounts without a vector, too. */
+function strangerNotes(
+  { objective, data: names }: TuningResult,
+  { train, validation }: TuningData,
+): string[] {
+  if (objective.name !== 'discriminator_auc') return [];
+  const isKnown = new Uint8Array(validation.entities.count);
+  for (let e = 0; e < isKnown.length; e++) {
+    const [low, high] = validation.entities.hashOf(e);
+    if (train.entities.findHash(low, high) >= 0) isKnown[e] = 1;
+  }
+  const strangers = validation.entity.reduce((sum, e) => sum + 1 - isKnown[e], 0);
+  if (strangers < MANY_STRANGERS * validation.count) return [];
+  return [
+    `${strangers} of ${validation.count} events in ${names.validation.name} are of accounts that are not in ${names.train.name}: they have no vector of their own, so that their part of discriminator_auc says nothing.`,
+  ];
+}
+
+/** From this share on they move the figure by more than settings differ. */
+const MANY_STRANGERS = 0.1;
 
 /** Figures of the future, taken from the past, promise too much. */
 function timeNotes({ data: names }: TuningResult, { train, validation, test }: TuningData): string[] {
