@@ -126,7 +126,7 @@ async function tune(events: string[], flags: TuneFlags): Promise<void> {
     ...{ space, fixed, objective, strategy, earlyStopping, sampleSize },
     ...{ maxTrials, maxSeconds, cores, workers, threads, seed, onBadLine },
     settings: modelSettings(flags),
-    modelOptions: typedModelOptions(flags),
+    modelOptions: [...typedModelOptions(flags), ...(onBadLine === 'skip' ? ['--on-bad-line', 'skip'] : [])],
   });
 }
 
