@@ -89,11 +89,12 @@ export function describeProgress(done: number, total: number, unit: string, seco
     unit === '%'
       ? [`${number(done)} %`]
       : [`${number(done)}${total > 0 ? ` of ${number(total)}` : ''} ${unit}`, `${number(rate)} ${unit}/s`];
-  if (total > 0 && rate > 0) parts.push(`${duration(Math.max(0, total - done) / rate)} left`);
+  if (total > 0 && rate > 0) parts.push(`${durationText(Math.max(0, total - done) / rate)} left`);
   return parts.join(', ');
 }
 
-function duration(seconds: number): string {
+/** `9 s`, `7 min 5 s`, `3 h 10 min`, rounded up */
+export function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;

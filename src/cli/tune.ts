@@ -8,7 +8,6 @@ import {
   hyperparameterFlags,
   type ModelFlags,
   modelSettings,
-  requireFolder,
   typedModelOptions,
 } from './modelFlags.ts';
 import {
@@ -119,7 +118,6 @@ async function tune(events: string[], flags: TuneFlags): Promise<void> {
   for (const [option, path] of outputs) {
     if (path === undefined) continue;
     requireFileName(path, `Name a file with ${option}.`);
-    requireFolder(path);
   }
   await tuneFiles({
     ...{ events, validation, test, model, journal, report, json },

@@ -102,7 +102,7 @@ export async function tuneFiles(options: TuneFiles): Promise<void> {
       command: { events: options.events, model: options.model, options: options.modelOptions },
       trials: search.trials,
       best: best.trial,
-      defaults: search.plan.first.length > 0 ? 1 : null,
+      defaults: search.defaultsTrial,
       importance: importanceOf(space, search.trials, objective),
       judged: data.test ? judged : null,
       notes: [],

@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
 import { counted, grouped } from '../errors.ts';
 import type { Events } from '../events/events.ts';
+import { freeMemoryBytes } from '../model/trainModel.ts';
 import type { EarlyStopping } from '../tune/earlyStopping.ts';
-import { awsNamed } from '../tune/journalLines.ts';
 import { ParzenSampler } from '../tune/parzenSampler.ts';
 import { RandomSampler } from '../tune/randomSampler.ts';
 import { Search } from '../tune/search.ts';
-import { type Dimension, SEARCH_NAMES, type SearchSpace, type Setting } from '../tune/searchSpace.ts';
+import {
+  awsNamed,
+  type Dimension,
+  ruleOf,
+  SEARCH_NAMES,
+  type SearchSpace,
+  type Setting,
+} from '../tune/searchSpace.ts';
 import { Hyperband, NoEarlyStopping, SuccessiveHalving } from '../tune/successiveHalving.ts';
 import type { TrialGround } from '../tune/trialTraining.ts';
 import type { TuningData } from '../tune/tuningNotes.ts';
@@ -22,14 +29,11 @@ export function searchOf(options: TuneFiles, ground: TrialGround): Search {
   for (const name of SEARCH_NAMES) {
     if (!space.dimensions.some((dimension) => dimension.name === name)) fixed[name] = complete[name];
   }
-  const defaults = defaultSetting(space, ground);
   return new Search({
     ...{ space, fixed, objective, seed },
     sampler: strategy === 'tpe' ? new ParzenSampler(space, seed) : new RandomSampler(space, seed),
     earlyStopping: earlyStoppingOf(options.earlyStopping, space, complete.epochs),
-    defaults,
-    // So the best is never worse than the defaults, on the events that it is chosen by.
-    first: space.has(defaults) ? [defaults] : [],
+    defaults: defaultSetting(space, ground),
     epochs: complete.epochs,
   });
 }
@@ -84,7 +88,7 @@ export function whatIsSearched(
 
 /** `vector_dim=64:1024:log`, as it is typed. */
 function dimensionText(dimension: Dimension): string {
-  const [name] = Object.keys(awsNamed({ [dimension.name]: 0 }));
+  const name = ruleOf(dimension.name).awsName;
   if (dimension.kind === 'choice') return `${name}=${dimension.values.join(',')}`;
   return `${name}=${dimension.minimum}:${dimension.maximum}:${dimension.scale}`;
 }
@@ -111,8 +115,7 @@ export function workersFor({ cores, maxTrials }: TuneFiles, ground: TrialGround,
     ...plan.fixed,
     ...Object.fromEntries(SEARCH_NAMES.map((name) => [name, most(name)])),
   });
-  const free = process.availableMemory?.() ?? Number.POSITIVE_INFINITY;
-  return Math.max(1, Math.min(cores, maxTrials, Math.floor((FREE_SHARE * free) / bytes)));
+  return Math.max(1, Math.min(cores, maxTrials, Math.floor((FREE_SHARE * freeMemoryBytes()) / bytes)));
 }
 
 /** What is said before the first trial. */

@@ -1,11 +1,12 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
 import Table from 'cli-table3';
 import type { EpochProgress } from '../neural/train.ts';
-import { awsNamed } from '../tune/journalLines.ts';
 import type { Objective } from '../tune/objectives.ts';
 import type { SearchEvent } from '../tune/runSearch.ts';
 import type { Search } from '../tune/search.ts';
+import { awsNamed, ruleOf } from '../tune/searchSpace.ts';
 import type { JudgedTable, TrialResult } from '../tune/tuningResult.ts';
+import { durationText } from './progress.ts';
 
 /** Rows of the last table. */
 const SHOWN = 10;
@@ -78,7 +79,7 @@ export class TuneTable {
   /** The best trials, best first. */
   summary(): string {
     const { dimensions } = this.#search.plan.space;
-    const names = dimensions.map(({ name }) => Object.keys(awsNamed({ [name]: 1 }))[0]);
+    const names = dimensions.map(({ name }) => ruleOf(name).awsName);
     const table = new Table({
       head: [
         'trial',
@@ -180,12 +181,6 @@ function settingText({ setting }: TrialResult): string {
   return Object.entries(awsNamed(setting))
     .map(([name, value]) => `${name} ${value}`)
     .join(', ');
-}
-
-function durationText(seconds: number): string {
-  if (seconds < 100) return `${Math.ceil(seconds)} s`;
-  if (seconds < 6000) return `${Math.ceil(seconds / 60)} min`;
-  return `${(seconds / 3600).toFixed(1)} h`;
 }
 
 /** The figures of the best and of the defaults, side by side. */

@@ -244,7 +244,7 @@ function eventsPerDayOf({ count, time }: Events): number | null {
   return last - first < LEAST_SECONDS ? null : (count * SECONDS_PER_DAY) / (last - first);
 }
 /** What the operating system would give, or the container allows; Infinity where nobody says. */
-function freeMemoryBytes(): number {
+export function freeMemoryBytes(): number {
   return process.availableMemory?.() ?? Number.POSITIVE_INFINITY;
 }
 

@@ -1,4 +1,5 @@
 import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { lossOf } from './objectives.ts';
 import { settled } from './randomSampler.ts';
 import { growTree, type Leaf } from './regressionForest.ts';
 import type { SearchSpace } from './searchSpace.ts';
@@ -38,8 +39,7 @@ export function importanceOf(
   const compared = comparableTrials(trials).filter(({ trial }) => space.has(trial.setting));
   if (compared.length < LEAST_TRIALS) return [];
   const points = compared.map(({ trial }) => settled(space, space.pointOf(trial.setting)));
-  const sign = objective.direction === 'maximise' ? 1 : -1;
-  const ranks = ranksOf(compared.map(({ value }) => sign * value));
+  const ranks = ranksOf(compared.map(({ value }) => -lossOf(objective, value)));
   const sums = space.dimensions.map(() => 0);
   let all = 0;
   for (let tree = 0; tree < TREES; tree++) {

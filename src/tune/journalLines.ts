@@ -1,7 +1,7 @@
 import { InputError, quoted } from '../errors.ts';
 import type { SearchEvent } from './runSearch.ts';
 import type { Search } from './search.ts';
-import { ruleOf, SEARCH_NAMES, type Setting } from './searchSpace.ts';
+import { awsNamed, ruleOf, SEARCH_NAMES, type Setting } from './searchSpace.ts';
 import type { TrialResult } from './tuningResult.ts';
 
 /**
@@ -46,16 +46,6 @@ function recordOf(kind: SearchEvent['kind'], trial: TrialResult): object {
 }
 
 const rounded = (seconds: number) => Math.round(seconds * 1000) / 1000;
-
-/** A setting under AWS's names, as scripts know them. */
-export function awsNamed(setting: Setting): Record<string, number> {
-  return Object.fromEntries(
-    SEARCH_NAMES.filter((name) => setting[name] !== undefined).map((name) => [
-      ruleOf(name).awsName,
-      setting[name]!,
-    ]),
-  );
-}
 
 function settingOf(given: unknown): Setting | undefined {
   if (typeof given !== 'object' || given === null) return undefined;

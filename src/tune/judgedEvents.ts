@@ -2,7 +2,7 @@ import { counted, InputError } from '../errors.ts';
 import { drawOctetAttacks, drawSwapAttacks } from '../evaluate/attackers.ts';
 import { AccountHistory } from '../evaluate/history.ts';
 import { novelty } from '../evaluate/subsets.ts';
-import { type Events, selectEvents } from '../events/events.ts';
+import { type EntityDictionary, type Events, selectEvents } from '../events/events.ts';
 import { drawDiscriminated } from '../model/discriminator.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
 import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
@@ -64,16 +64,22 @@ export function judgedEvents(
   return { honest, attacks };
 }
 
-/** Those of the events whose account is in the training events, numbered as there. */
-function inDictionaryOf(train: Events, events: Events): Events {
+/** The number that each account of a dictionary has in the training events; −1 where it is not in them. */
+export function trainedNumbers(train: Events, entities: EntityDictionary): Int32Array {
   const isTrained = new Uint8Array(train.entities.count);
   for (const entity of train.entity) isTrained[entity] = 1;
-  const numbers = new Int32Array(events.entities.count);
+  const numbers = new Int32Array(entities.count);
   for (let e = 0; e < numbers.length; e++) {
-    const [low, high] = events.entities.hashOf(e);
+    const [low, high] = entities.hashOf(e);
     const number = train.entities.findHash(low, high);
     numbers[e] = number >= 0 && isTrained[number] === 1 ? number : -1;
   }
+  return numbers;
+}
+
+/** Those of the events whose account is in the training events, numbered as there. */
+function inDictionaryOf(train: Events, events: Events): Events {
+  const numbers = trainedNumbers(train, events.entities);
   const positions: number[] = [];
   for (let i = 0; i < events.count; i++) if (numbers[events.entity[i]] >= 0) positions.push(i);
   const known = selectEvents(events, positions);

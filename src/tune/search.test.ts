@@ -25,7 +25,6 @@ function planOf(given: Partial<SearchPlan> = {}): SearchPlan {
     earlyStopping: SuccessiveHalving.forEpochs(9),
     seed: 7,
     defaults: {},
-    first: [],
     epochs: 9,
     ...given,
   };
@@ -124,7 +123,7 @@ test('early stopping spends less than half of the epochs and finds the same best
 
 test('what is tried first stands first, and the best is the completed trial with the best last value', async () => {
   const defaults = { learningRate: 0.001, vectorDim: 128 };
-  const { search } = await run({}, new Search(planOf({ first: [defaults] })));
+  const { search } = await run({}, new Search(planOf({ defaults })));
   assert.deepEqual(search.trials[0].setting, defaults);
   const completed = search.trials.filter(({ state }) => state === 'completed');
   const last = completed.map(({ values }) => values[8]);
@@ -145,7 +144,7 @@ test('what is tried first is trained to its end, and stops nobody that begins wo
     { learningRate: 0.01, vectorDim: 128 },
   ];
   const sampler = { suggest: () => new SearchSpace(DIMENSIONS).pointOf(given[1]) };
-  const { search } = await run({ train, maxTrials: 2 }, new Search(planOf({ first: [given[0]], sampler })));
+  const { search } = await run({ train, maxTrials: 2 }, new Search(planOf({ defaults: given[0], sampler })));
   assert.deepEqual(
     search.trials.map(({ state }) => state),
     ['completed', 'completed'],

@@ -14,10 +14,8 @@ export interface SearchPlan {
   earlyStopping: EarlyStopping;
   /** fixes what is drawn where the sampler repeats itself */
   seed: number;
-  /** what would be taken without a search */
+  /** what would be taken without a search: tried first and trained to the end, where it lies in the space */
   defaults: Setting;
-  /** tried first, in this order, and trained to the end: the defaults, where they lie in the space */
-  first: Setting[];
   /** epochs of a whole training where they are not searched */
   epochs: number;
 }
@@ -40,11 +38,16 @@ export class Search {
     this.#rungs = Array.from({ length: plan.earlyStopping.rungs }, () => []);
   }
 
+  /** Number of the trial of the defaults, so that the best is never worse than they are; null where they are outside. */
+  get defaultsTrial(): number | null {
+    return this.plan.space.has(this.plan.defaults) ? 1 : null;
+  }
+
   /** The setting of the next trial; undefined where all of the space was tried. Does not begin it. */
   nextSetting(): Setting | undefined {
-    const { first, sampler, space, seed } = this.plan;
+    const { defaults, sampler, space, seed } = this.plan;
     const number = this.trials.length;
-    if (number < first.length) return first[number];
+    if (number + 1 === this.defaultsTrial) return defaults;
     const suggested = this.#allowed(space.settingAt(sampler.suggest(number, this.observations())));
     if (!this.#wasTried(suggested)) return suggested;
     const random = new RandomStream(seed, PURPOSE.tuning, 2 ** 32 + number);
@@ -91,9 +94,9 @@ export class Search {
     trial.values.push(value);
     trial.seconds.push(seconds);
     const loss = lossOf(objective, value);
-    // What is given, such as the defaults, is there to compare with: often slow, it begins well where others, better at
-    // their end, begin badly. So it is trained to its end, and stops nobody.
-    if (trial.trial <= this.plan.first.length) return true;
+    // The defaults are there to compare with: often slow, they begin well where others, better at their end, begin badly.
+    // So they are trained to their end, and stop nobody.
+    if (trial.trial === this.defaultsTrial) return true;
     let goOn = true;
     // With few epochs one of them may reach several rungs.
     for (let rung = 0; rung < earlyStopping.rungs - 1; rung++) {

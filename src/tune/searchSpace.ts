@@ -174,6 +174,12 @@ export function ruleOf(name: SearchName): HyperparameterRule {
   return HYPERPARAMETERS.find((rule) => rule.name === name)!;
 }
 
+/** A setting under AWS's names, as scripts know them, in a fixed order. */
+export function awsNamed(setting: Setting): Record<string, number> {
+  const given = SEARCH_NAMES.filter((name) => setting[name] !== undefined);
+  return Object.fromEntries(given.map((name) => [ruleOf(name).awsName, setting[name]!]));
+}
+
 /** A hyperparameter by AWS's name or by that of its option: `vector_dim`, `vector-dim`. */
 export function searchNameOf(text: string, option: string): SearchName {
   const wanted = text.trim().replaceAll('-', '_');

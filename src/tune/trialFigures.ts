@@ -1,4 +1,5 @@
-import { ruleOf, SEARCH_NAMES, type Setting } from './searchSpace.ts';
+import { lossOf } from './objectives.ts';
+import type { Setting } from './searchSpace.ts';
 import type { ObjectiveText, TrialResult, TrialState, TuningResult } from './tuningResult.ts';
 
 /** What a trial has reached: its value after the last epoch; null where it failed or has none yet. */
@@ -11,11 +12,10 @@ export function objectiveOf({ state, values }: TrialResult): number | null {
 const ORDER: Record<TrialState, number> = { completed: 0, stopped: 1, running: 2, failed: 3 };
 
 /** Completed, stopped, running and failed trials, each best first. */
-export function bestFirst(trials: readonly TrialResult[], { direction }: ObjectiveText): TrialResult[] {
-  const sign = direction === 'maximise' ? -1 : 1;
+export function bestFirst(trials: readonly TrialResult[], objective: ObjectiveText): TrialResult[] {
   const loss = (trial: TrialResult) => {
     const value = objectiveOf(trial);
-    return value === null ? Number.MAX_VALUE : sign * value;
+    return value === null ? Number.MAX_VALUE : lossOf(objective, value);
   };
   return trials.toSorted((a, b) => ORDER[a.state] - ORDER[b.state] || loss(a) - loss(b) || a.trial - b.trial);
 }
@@ -50,12 +50,3 @@ export const wholeSetting = ({ fixed }: TuningResult, { setting }: TrialResult):
   ...fixed,
   ...setting,
 });
-
-/** A setting under AWS's names, in a fixed order. */
-export function awsSetting(setting: Setting): Record<string, number> {
-  const entries = SEARCH_NAMES.filter((name) => setting[name] !== undefined).map((name): [string, number] => [
-    ruleOf(name).awsName,
-    setting[name]!,
-  ]);
-  return Object.fromEntries(entries);
-}

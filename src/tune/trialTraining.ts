@@ -2,6 +2,8 @@ import { distinctPairs } from '../events/distinctPairs.ts';
 import { type Events, selectEvents } from '../events/events.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { PairRanking } from '../model/discriminator.ts';
+import { SeenEntities } from '../model/seenEntities.ts';
+import { freeMemoryBytes } from '../model/trainModel.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { PrefixTable } from '../neural/prefixes.ts';
 import { runTraining } from '../neural/runTraining.ts';
@@ -48,7 +50,7 @@ export class TrialGround {
     const { seed, sampleSize, validationName } = options;
     this.objective = objective;
     this.#seed = seed;
-    this.entities = new Set(train.entity).size;
+    this.entities = SeenEntities.of(train).count;
     this.pairs = selectEvents(train, distinctPairs(train));
     this.prefixes = PrefixTable.build(this.pairs.addresses);
     this.judged = judgedEvents(objective, validation, train, this.prefixes, {
@@ -82,8 +84,15 @@ export class TrialGround {
   async train(given: Partial<Hyperparameters>, threads: number, hooks: TrialHooks): Promise<boolean> {
     const h = this.complete(given);
     const kernels = availableKernels();
-    const free = process.availableMemory?.() ?? Number.POSITIVE_INFINITY;
-    const training = new Training(this.pairs, h, this.#seed, kernels, threads, free, this.prefixes);
+    const training = new Training(
+      this.pairs,
+      h,
+      this.#seed,
+      kernels,
+      threads,
+      freeMemoryBytes(),
+      this.prefixes,
+    );
     const ranking = new PairRanking(training, this.judged.honest, this.judged.attacks);
     const stop = new AbortController();
     const onAbort = () => stop.abort(hooks.signal?.reason);

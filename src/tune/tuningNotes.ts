@@ -1,5 +1,7 @@
 import type { Events } from '../events/events.ts';
+import { trainedNumbers } from './judgedEvents.ts';
 import { isBetter } from './objectives.ts';
+import { countStates } from './trialFigures.ts';
 import type { JudgedRow, TrialResult, TuningResult } from './tuningResult.ts';
 
 /** Events of a search, in the order of their times as they should be. */
@@ -13,8 +15,7 @@ export interface TuningData {
 export function tuningNotes(result: TuningResult, data: TuningData): string[] {
   const { objective, trials, best, judged } = result;
   const notes: string[] = [];
-  const completed = trials.filter(({ state }) => state === 'completed').length;
-  const failed = trials.filter(({ state }) => state === 'failed').length;
+  const { completed, stopped, failed } = countStates(trials);
   const chosen = trials.find(({ trial }) => trial === best);
   if (chosen && chosen.state !== 'completed') {
     notes.push(
@@ -22,7 +23,6 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
     );
   }
   if (chosen) notes.push(...overfittingNotes(result, chosen));
-  const stopped = trials.filter(({ state }) => state === 'stopped').length;
   if (stopped > 0 && completed < LEAST_COMPLETED) {
     notes.push(
       `Only ${completed} of ${trials.length} trials ${completed === 1 ? 'was' : 'were'} trained to the end. Settings that begin badly and end well are stopped early, too: more trials, or --early-stopping none, would find them.`,
@@ -83,12 +83,8 @@ function strangerNotes(
   { train, validation }: TuningData,
 ): string[] {
   if (objective.name !== 'discriminator_auc') return [];
-  const isKnown = new Uint8Array(validation.entities.count);
-  for (let e = 0; e < isKnown.length; e++) {
-    const [low, high] = validation.entities.hashOf(e);
-    if (train.entities.findHash(low, high) >= 0) isKnown[e] = 1;
-  }
-  const strangers = validation.entity.reduce((sum, e) => sum + 1 - isKnown[e], 0);
+  const numbers = trainedNumbers(train, validation.entities);
+  const strangers = validation.entity.reduce((sum, e) => sum + (numbers[e] < 0 ? 1 : 0), 0);
   if (strangers < MANY_STRANGERS * validation.count) return [];
   return [
     `${strangers} of ${validation.count} events in ${names.validation.name} are of accounts that are not in ${names.train.name}: they have no vector of their own, so that their part of discriminator_auc says nothing.`,

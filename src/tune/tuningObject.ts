@@ -1,12 +1,5 @@
-import { type Dimension, ruleOf } from './searchSpace.ts';
-import {
-  awsSetting,
-  countStates,
-  epochCounts,
-  objectiveOf,
-  searchSeconds,
-  wholeSetting,
-} from './trialFigures.ts';
+import { awsNamed, type Dimension, ruleOf } from './searchSpace.ts';
+import { countStates, epochCounts, objectiveOf, searchSeconds, wholeSetting } from './trialFigures.ts';
 import type { JudgedTable, TrialResult, TuningResult } from './tuningResult.ts';
 
 /** Raised where a key changes its meaning or goes; new keys do not raise it. */
@@ -26,7 +19,7 @@ export function tuningObject(result: TuningResult): object {
       : {
           trial: trial.trial,
           objective: objectiveOf(trial),
-          hyperparameters: awsSetting(wholeSetting(result, trial)),
+          hyperparameters: awsNamed(wholeSetting(result, trial)),
         };
   return {
     kind: 'ip-insights-tuning',
@@ -42,7 +35,7 @@ export function tuningObject(result: TuningResult): object {
     seed: result.seed,
     workers: result.workers,
     space: result.dimensions.map(dimensionObject),
-    fixed: awsSetting(result.fixed),
+    fixed: awsNamed(result.fixed),
     data: { train: data.train, validation: data.validation, test: data.test },
     counts: {
       trials: trials.length,
@@ -77,7 +70,7 @@ function trialObject(trial: TrialResult) {
     trial: trial.trial,
     state: trial.state,
     reason: trial.reason,
-    hyperparameters: awsSetting(trial.setting),
+    hyperparameters: awsNamed(trial.setting),
     objective: objectiveOf(trial),
     epochs: trial.epochs,
     objective_by_epoch: trial.values.map(finite),

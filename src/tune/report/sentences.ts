@@ -1,5 +1,6 @@
 import { counted } from '../../errors.ts';
 import { HYPERPARAMETERS, optionName } from '../../neural/hyperparameters.ts';
+import { lossOf } from '../objectives.ts';
 import { countStates, objectiveOf, wholeSetting } from '../trialFigures.ts';
 import type { ObjectiveText, TrialResult, TuningResult } from '../tuningResult.ts';
 
@@ -50,8 +51,8 @@ export function judgedValue(
 }
 
 /** Above 0 where `one` is better than `other`. */
-export const gain = ({ direction }: ObjectiveText, one: number, other: number) =>
-  direction === 'maximise' ? one - other : other - one;
+export const gain = (objective: ObjectiveText, one: number, other: number) =>
+  lossOf(objective, other) - lossOf(objective, one);
 
 /** What was found, in sentences. */
 export function headlines(result: TuningResult): string[] {
