@@ -7,11 +7,7 @@
 import { explainBadAddress, parseAddress } from './addresses/address.ts';
 import { InputError, quoted } from './errors.ts';
 import { type AccessEvent, type EntityDictionary, type Events, EventsBuilder } from './events/events.ts';
-import { AtomicFile } from './files/atomicFile.ts';
 import type { Model } from './model/model.ts';
-import { writeModel } from './model/modelFile.ts';
-import { readSharedModel } from './model/sharedBytes.ts';
-import { openSharedModel } from './model/sharedModel.ts';
 import { type TrainOptions, trainModel } from './model/trainModel.ts';
 
 export type { ThresholdChoice } from './decide/thresholds.ts';
@@ -27,6 +23,7 @@ export type { Assessment, Score, Verdict } from './model/model.ts';
 export { Model } from './model/model.ts';
 export type { EpochRecord, ModelCard } from './model/modelCard.ts';
 export type { Reason } from './model/reasons.ts';
+export { loadModel, saveModel } from './model/savedModel.ts';
 export type { TrainOptions } from './model/trainModel.ts';
 export type { Hyperparameters } from './neural/hyperparameters.ts';
 export { version } from './version.ts';
@@ -63,24 +60,4 @@ export function collectEvents(list: Iterable<AccessEvent>, entities?: EntityDict
  */
 export function train(events: Iterable<AccessEvent> | Events, options: TrainOptions = {}): Promise<Model> {
   return trainModel(Symbol.iterator in events ? collectEvents(events) : events, options);
-}
-
-/** @throws InputError where the file is missing or is no whole model */
-export function loadModel(path: string): Model {
-  return openSharedModel(readSharedModel(path, 1), 0);
-}
-
-/**
- * Writes the model beside and renames it: a file of that name is whole at every moment.
- * @returns size in bytes
- */
-export function saveModel(model: Model, path: string): number {
-  const file = new AtomicFile(path);
-  try {
-    writeModel(model, (bytes) => file.write(bytes));
-    file.commit();
-  } finally {
-    file.abandon();
-  }
-  return file.sizeBytes;
 }

@@ -21,7 +21,7 @@ import { EntityDictionary } from '../events/events.ts';
 import { readTruth } from '../events/simulate/readTruth.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { inputName, readWholeFile } from '../files/input.ts';
-import { loadModel } from '../index.ts';
+import { loadModel } from '../model/savedModel.ts';
 import { readGroupRanges } from './groupTables.ts';
 import { integerOption, onBadLineOption, thresholdOptions } from './options.ts';
 import { requireFileName } from './outputFiles.ts';

@@ -4,10 +4,10 @@ import { Command } from 'commander';
 import { explainBadAddress, parseAddress } from '../addresses/address.ts';
 import { InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
-import { loadModel } from '../index.ts';
 import { explanationObject } from '../inference/explanation.ts';
 import { type Explanation, explain, type LadderStep } from '../model/explanation.ts';
 import type { Verdict } from '../model/model.ts';
+import { loadModel } from '../model/savedModel.ts';
 
 /** `ip-insights explain`: the ladder of one event, drawn. */
 export function explainCommand(): Command {

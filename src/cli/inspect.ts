@@ -5,10 +5,10 @@ import { counted, grouped, InputError, quoted } from '../errors.ts';
 import { hashEntity } from '../events/entityHash.ts';
 import { formatDay } from '../events/time.ts';
 import { weightsOf } from '../history/mixture.ts';
-import { loadModel } from '../index.ts';
 import { CALIBRATION_ROWS } from '../model/calibration.ts';
 import { weightsInWords } from '../model/explanation.ts';
 import type { Model } from '../model/model.ts';
+import { loadModel } from '../model/savedModel.ts';
 import { optionName } from '../neural/hyperparameters.ts';
 import { quantizationText, thresholdRuleText } from './modelText.ts';
 

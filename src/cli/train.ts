@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { quoted, UsageError } from '../errors.ts';
-import { saveModel } from '../index.ts';
+import { saveModel } from '../model/savedModel.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { CheckpointFolder } from './checkpointFolder.ts';
 import {

@@ -1,7 +1,7 @@
 import { counted, InputError } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
-import { saveModel } from '../index.ts';
 import type { Model } from '../model/model.ts';
+import { saveModel } from '../model/savedModel.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { importanceOf } from '../tune/importance.ts';
 import { judgedEvents } from '../tune/judgedEvents.ts';

@@ -5,7 +5,7 @@ import { readProviderTable } from '../cli/providerTable.ts';
 import { fadingLines, savedText, thresholdText } from '../cli/trainingText.ts';
 import { InputError } from '../errors.ts';
 import { AtomicFile, removeLeftParts, writeFailure, writeFileAtomic } from '../files/atomicFile.ts';
-import { saveModel } from '../index.ts';
+import { saveModel } from '../model/savedModel.ts';
 import { trainModel } from '../model/trainModel.ts';
 import { type Channels, readChannels } from './channels.ts';
 import { inJobWords, reportFailure } from './failure.ts';
