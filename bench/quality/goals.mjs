@@ -43,8 +43,10 @@ export const TOLERANCE = {
   calibration: { absolute: 0.15 },
 };
 
-const SIMULATED = ['tutorial', 'providers', 'providers-asn', 'sparse'];
-const OF_RELAYS = ['tor-relays', 'tor-relays-asn'];
+const TUTORIAL = ['tutorial', 'tutorial-defaults'];
+const OF_PROVIDERS = ['providers', 'providers-asn', 'providers-defaults'];
+const SIMULATED = [...TUTORIAL, ...OF_PROVIDERS, 'sparse', 'sparse-defaults'];
+const OF_RELAYS = ['tor-relays', 'tor-relays-asn', 'tor-relays-defaults'];
 
 /** Where limits come from. */
 const LIMIT = 'the oracle of the same run';
@@ -52,7 +54,7 @@ const RELAYS = 'the aim on real addresses';
 const LAW = 'the better of its parts';
 const PROVIDERS = 'the better of its parts, in the world for both';
 const PROMISE = 'what a p-value promises';
-const IN_PROVIDERS = { scenarios: ['providers', 'providers-asn'], attackers: ALL, honestKinds: [null] };
+const IN_PROVIDERS = { scenarios: OF_PROVIDERS, attackers: ALL, honestKinds: [null] };
 
 /**
  * scenarios, attackers, honestKinds: lists, or ALL that metrics.json has with enough events. metric: `auc`, `fpr_at_tpr`,
@@ -71,7 +73,7 @@ export const GOALS = [
     { attackers: ['swap'], metric: 'auc', by: 'difference', limit: -0.005, aim: -0.002 },
   ].map((goal) => ({
     ...goal,
-    scenarios: ['tutorial'],
+    scenarios: TUTORIAL,
     honestKinds: [null],
     against: 'oracle',
     direction: goal.by === 'ratio' ? 'at most' : 'at least',
@@ -81,6 +83,8 @@ export const GOALS = [
   ...[
     ['tor-relays', null, 0.94],
     ['tor-relays', 'newfar', 0.78],
+    ['tor-relays-defaults', null, 0.94],
+    ['tor-relays-defaults', 'newfar', 0.78],
     ['tor-relays-asn', null, 0.96],
     ['tor-relays-asn', 'newfar', 0.86],
   ].map(([scenario, honestKind, limit]) => ({

@@ -39,20 +39,13 @@ const RELAYS_OPTIONS = [
  * that cannot be; whatToDo: then.
  */
 export const SCENARIOS = {
-  tutorial: {
-    about: "AWS's tutorial",
-    data: simulationCommands(TUTORIAL_DATA),
-    folder: () => dirname(tutorialData(1).train),
-    ...commands('tutorial', 'train.csv', TUTORIAL_OPTIONS, [
-      ...['--test', 'test.csv', '--truth', 'web.log.truth.jsonl'],
-    ]),
-  },
+  tutorial: tutorial('tutorial', "AWS's tutorial", TUTORIAL_OPTIONS),
   providers: simulated(
     'providers',
     'providers',
     'scattered ranges, leases, shared addresses, IPv6',
     PROVIDERS_DATA,
-    [],
+    PROVIDERS_OPTIONS,
   ),
   // The world draws its networks from the packaged lists: the table is the right one.
   'providers-asn': simulated(
@@ -60,30 +53,59 @@ export const SCENARIOS = {
     'providers',
     'the same with a table of providers',
     PROVIDERS_DATA,
-    ASN,
+    [...PROVIDERS_OPTIONS, ...ASN],
   ),
-  sparse: simulated('sparse', 'sparse', 'that world, accounts of few events', SPARSE_DATA, []),
-  'tor-relays': relays('tor-relays', 'real addresses: public relays', []),
-  'tor-relays-asn': relays('tor-relays-asn', 'the same with a table of providers', ASN),
+  sparse: simulated('sparse', 'sparse', 'that world, accounts of few events', SPARSE_DATA, PROVIDERS_OPTIONS),
+  'tor-relays': relays('tor-relays', 'real addresses: public relays', RELAYS_OPTIONS),
+  'tor-relays-asn': relays('tor-relays-asn', 'the same with a table of providers', [
+    ...RELAYS_OPTIONS,
+    ...ASN,
+  ]),
+  // What most people run: no hyperparameter said.
+  'tutorial-defaults': tutorial('tutorial-defaults', "AWS's tutorial by the defaults", []),
+  'providers-defaults': simulated(
+    'providers-defaults',
+    'providers',
+    'scattered ranges by the defaults',
+    PROVIDERS_DATA,
+    [],
+  ),
+  'sparse-defaults': simulated(
+    'sparse-defaults',
+    'sparse',
+    'accounts of few events by the defaults',
+    SPARSE_DATA,
+    [],
+  ),
+  'tor-relays-defaults': relays('tor-relays-defaults', 'public relays by the defaults', []),
 };
 
-function simulated(name, folder, about, world, tables) {
+function tutorial(name, about, options) {
+  return {
+    about,
+    data: simulationCommands(TUTORIAL_DATA),
+    folder: () => dirname(tutorialData(1).train),
+    ...commands(name, 'train.csv', options, ['--test', 'test.csv', '--truth', 'web.log.truth.jsonl']),
+  };
+}
+
+function simulated(name, folder, about, world, options) {
   const data = simulationCommands(world);
   return {
     about,
     data,
     folder: () => makeFolder(folder, data),
-    ...commands(name, 'train.csv', [...PROVIDERS_OPTIONS, ...tables], ['--test', 'test.csv']),
+    ...commands(name, 'train.csv', options, ['--test', 'test.csv']),
   };
 }
 
-function relays(name, about, tables) {
+function relays(name, about, options) {
   return {
     about,
     data: [],
     folder: copyRelays,
     whatToDo: `expected train.csv.gz and test.csv.gz in ${RELAYS}. Name their folder: TOR_RELAYS=FOLDER npm run bench -- quality.`,
-    ...commands(name, 'train.csv.gz', [...RELAYS_OPTIONS, ...tables], ['--labelled', 'test.csv.gz']),
+    ...commands(name, 'train.csv.gz', options, ['--labelled', 'test.csv.gz']),
   };
 }
 

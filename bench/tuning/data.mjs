@@ -3,13 +3,12 @@
 // stopping has saved and lost where every setting that was tried is trained to its end (not on the tutorial, where that takes
 // an hour). Without names all of it: about half an hour on two idle cores. Needs the compiled library: npm run setup.
 import { spawnSync } from 'node:child_process';
-import { createReadStream, createWriteStream, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { createGunzip } from 'node:zlib';
 import { run } from '../data.mjs';
 import { SCENARIOS } from '../quality/scenarios.mjs';
+import { parts } from './parts.mjs';
 
 /** Name of the data: what is searched, and how much. All with one trial at a time, so that they can be made again. */
 const SEARCHES = {
@@ -97,36 +96,4 @@ function fullTraining(...args) {
   if (status !== 0) process.exit(1);
   const { bestOfAll, bestOfSearch, shareOfTime, secondsOfAll } = JSON.parse(stdout);
   return `best ${bestOfAll.toFixed(6)} (the search: ${bestOfSearch.toFixed(6)}); early stopping took ${(shareOfTime * 100).toFixed(0)} % of the ${Math.round(secondsOfAll)} s`;
-}
-
-/** Training, validation and test events, each later than the one before. */
-async function parts(data, folder) {
-  if (data !== 'tor-relays') {
-    await split(join(folder, 'test.csv'), folder, [
-      ['tune.valid.csv', '2018-11-13'],
-      ['tune.test.csv', '9'],
-    ]);
-    return ['train.csv', 'tune.valid.csv', 'tune.test.csv'];
-  }
-  // The latest 15 % of the training rows: as long a time as that of the test rows.
-  await split(join(folder, 'train.csv.gz'), folder, [
-    ['tune.train.csv', '2025-12-21T11:10:18Z'],
-    ['tune.valid.csv', '9'],
-  ]);
-  await split(join(folder, 'test.csv.gz'), folder, [['tune.test.csv', '9']], (columns) => columns[3] === '0');
-  return ['tune.train.csv', 'tune.valid.csv', 'tune.test.csv'];
-}
-
-/** Lines with a time below each border go into its file, in the order of the borders; three columns of them. */
-async function split(from, folder, borders, isWanted = () => true) {
-  const files = borders.map(([name, border]) => ({ border, out: createWriteStream(join(folder, name)) }));
-  const input = createReadStream(from);
-  for await (const line of createInterface({
-    input: from.endsWith('.gz') ? input.pipe(createGunzip()) : input,
-  })) {
-    const columns = line.split(',');
-    if (!isWanted(columns)) continue;
-    files.find(({ border }) => columns[2] < border).out.write(`${columns.slice(0, 3).join(',')}\n`);
-  }
-  await Promise.all(files.map(({ out }) => new Promise((resolve) => out.end(resolve))));
 }

@@ -52,9 +52,10 @@ export function addModelOptions(command: Command): Command {
 
 /** An option for each hyperparameter. */
 export function addHyperparameterOptions(command: Command): Command {
-  for (const { name, minimum, maximum, standard, meaning } of HYPERPARAMETERS) {
+  for (const { name, minimum, maximum, standard, awsStandard, meaning } of HYPERPARAMETERS) {
     const range = maximum === Number.MAX_SAFE_INTEGER ? `≥ ${minimum}` : `${minimum} to ${maximum}`;
-    const byDefault = standard === undefined ? '' : `, default ${standard}`;
+    const ofAws = awsStandard === standard ? '' : `; AWS: ${awsStandard}`;
+    const byDefault = standard === undefined ? '' : `, default ${standard}${ofAws}`;
     command.option(`${optionName(name)} <n>`, `${meaning} (${range}${byDefault})`);
   }
   return command;

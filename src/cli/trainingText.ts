@@ -4,7 +4,7 @@ import { FULL_STEPS } from '../kernels/kernels.ts';
 import type { FittedModel } from '../model/fitModel.ts';
 import type { EpochRecord, ModelCard } from '../model/modelCard.ts';
 import type { TrainingStart } from '../model/trainModel.ts';
-import type { Hyperparameters } from '../neural/hyperparameters.ts';
+import { completeHyperparameters, type Hyperparameters, optionName } from '../neural/hyperparameters.ts';
 import { quantizationText, thresholdRuleText } from './modelText.ts';
 
 /** What there is to say before each of the two trainings of a model. */
@@ -25,19 +25,30 @@ export function startLines(start: TrainingStart, events: Events): string[] {
   return [...lines, ...tooFewStepsLines(h, pairs)];
 }
 
-/** Vectors of some ten components of size 1 are needed before dot products say anything. */
-const LEAST_MOVE = 1;
+/** A dot product of less says little; it has so much where each component of two vectors has moved by sqrt(this / D). */
+const LEAST_DOT_PRODUCT = 10;
 
-/** AWS's defaults suit millions of events; with few, most of the training never happens, and nothing else would tell. */
+/**
+ * With few events and large batches or small steps, such as AWS's defaults, most of the training never happens, and nothing
+ * else would tell. Where ours are in force there is nothing better to try.
+ */
 function tooFewStepsLines(h: Hyperparameters, pairs: number): string[] {
-  const steps = h.epochs * Math.ceil(pairs / h.miniBatchSize);
+  const batches = h.epochs * Math.ceil(pairs / h.miniBatchSize);
   let move = 0;
-  for (let t = 0; t < steps && move < LEAST_MOVE; t++) {
-    move += h.learningRate * (1 - t / steps) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
+  for (let t = 0; t < batches && h.vectorDim * move ** 2 < LEAST_DOT_PRODUCT; t++) {
+    move += h.learningRate * (1 - t / batches) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
   }
-  if (move >= LEAST_MOVE) return [];
+  if (h.vectorDim * move ** 2 >= LEAST_DOT_PRODUCT) return [];
+  const { miniBatchSize, learningRate } = completeHyperparameters({}, 0);
+  const advice = [
+    ...(Math.min(h.miniBatchSize, pairs) > miniBatchSize
+      ? [`${optionName('miniBatchSize')} ${miniBatchSize}`]
+      : []),
+    ...(h.learningRate < learningRate ? [`${optionName('learningRate')} ${learningRate}`] : []),
+  ];
+  if (advice.length === 0) return [];
   return [
-    `warning: ${counted(steps, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try --mini-batch-size 1000 --learning-rate 0.02.`,
+    `warning: ${counted(batches, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try the defaults: ${advice.join(' ')}.`,
   ];
 }
 

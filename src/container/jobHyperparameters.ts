@@ -66,6 +66,7 @@ function jobSettings(given: JsonObject): JobSettings {
     const text = texts.get(rule.awsName);
     if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, rule.awsName, rule);
   }
+  tellDefaults(hyperparameters);
   const objective = texts.get(OBJECTIVE_KEY) ?? '';
   if (objective !== '' && !METRICS.includes(objective)) {
     process.stderr.write(
@@ -85,6 +86,18 @@ function jobSettings(given: JsonObject): JobSettings {
     onBadLine: onBadLineOption(texts.get('on_bad_line') ?? 'error'),
     needsValidation: objective === AUC,
   };
+}
+
+/** A job that counts on AWS's defaults gets ours: said once, beside what AWS's would have been. */
+function tellDefaults(given: Partial<Hyperparameters>): void {
+  const others = HYPERPARAMETERS.filter(
+    ({ name, standard, awsStandard }) => given[name] === undefined && standard !== awsStandard,
+  );
+  if (others.length === 0) return;
+  const texts = others.map(
+    ({ awsName, standard, awsStandard }) => `${awsName} ${standard} (AWS: ${awsStandard})`,
+  );
+  process.stderr.write(`defaults that are not AWS's: ${texts.join(', ')}\n`);
 }
 
 /** The values as texts, which they are in a job; a number or truth value, as a person may write it, is taken too. */

@@ -33,6 +33,8 @@ export interface HyperparameterRule {
   integer: boolean;
   /** undefined: twice the number of distinct entities, AWS's advice */
   standard: number | undefined;
+  /** AWS's default, undefined where it must be said; ours differs where that is not good on any data (docs/decisions/0003 and 0011) */
+  awsStandard: number | undefined;
   meaning: string;
 }
 
@@ -43,6 +45,7 @@ const rule = (
   kind: 'integer' | 'real',
   standard: number | undefined,
   meaning: string,
+  awsStandard: number | undefined = standard,
 ): HyperparameterRule => ({
   name,
   awsName,
@@ -50,10 +53,11 @@ const rule = (
   maximum,
   integer: kind === 'integer',
   standard,
+  awsStandard,
   meaning,
 });
 
-/** Ranges and defaults of AWS's developer guide; where ours differ, docs/decisions/0003 says why. */
+/** Ranges and AWS's defaults are those of its developer guide. */
 export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
   rule(
     'numEntityVectors',
@@ -64,23 +68,33 @@ export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
     'rows of the entity table (default: twice the distinct entities)',
   ),
   rule('vectorDim', 'vector_dim', [4, 4096], 'integer', 128, 'size of the entity and address vectors'),
-  rule('epochs', 'epochs', [1, Number.MAX_SAFE_INTEGER], 'integer', 10, 'passes over the training data'),
+  rule('epochs', 'epochs', [1, Number.MAX_SAFE_INTEGER], 'integer', 5, 'passes over the training data', 10),
   rule(
     'learningRate',
     'learning_rate',
     [1e-6, 10],
     'real',
-    0.001,
+    0.03,
     'step of the optimiser (Adam, sparse rows)',
+    0.001,
   ),
-  rule('miniBatchSize', 'mini_batch_size', [1, 500_000], 'integer', 10_000, 'observed pairs of a mini-batch'),
+  rule(
+    'miniBatchSize',
+    'mini_batch_size',
+    [1, 500_000],
+    'integer',
+    1000,
+    'observed pairs of a mini-batch',
+    10_000,
+  ),
   rule(
     'numIpEncoderLayers',
     'num_ip_encoder_layers',
     [0, 100],
     'integer',
     0,
-    "fully connected layers of the address encoder, on top of the sum of prefix vectors; AWS's default is 1",
+    'fully connected layers of the address encoder, on top of the sum of prefix vectors',
+    1,
   ),
   rule(
     'randomNegativeSamplingRate',

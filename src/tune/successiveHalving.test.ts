@@ -16,11 +16,16 @@ test('a training of 9 epochs has rungs after 1, 3 and 9; of 10 after 1, 3 and 10
   }
 });
 
-test('there are 1, 1, 2, 2, 3, 3, 4 rungs for 1, 2, 3, 8, 9, 26, 27 epochs', () => {
-  const rungs = [1, 2, 3, 8, 9, 26, 27].map((epochs) => SuccessiveHalving.forEpochs(epochs).rungs);
-  assert.deepEqual(rungs, [1, 1, 2, 2, 3, 3, 4]);
+test('there are 1, 2, 2, 3, 3, 4, 4, 5 rungs for 1, 2, 4, 5, 13, 14, 40, 41 epochs, each with epochs of its own', () => {
+  const rungs = [1, 2, 4, 5, 13, 14, 40, 41].map((epochs) => SuccessiveHalving.forEpochs(epochs).rungs);
+  assert.deepEqual(rungs, [1, 2, 2, 3, 3, 4, 4, 5]);
+  assert.deepEqual(epochsOf(SuccessiveHalving.forEpochs(5), 5), [1, 2, 5]);
+  for (let epochs = 1; epochs <= 300; epochs++) {
+    const stopping = SuccessiveHalving.forEpochs(epochs);
+    assert.equal(new Set(epochsOf(stopping, epochs)).size, stopping.rungs);
+  }
   assert.equal(SuccessiveHalving.forEpochs(3 ** 20).rungs, 21);
-  assert.equal(SuccessiveHalving.forEpochs(3 ** 20 - 1).rungs, 20);
+  assert.equal(SuccessiveHalving.forEpochs((3 ** 20 - 1) / 2).rungs, 20);
 });
 
 test('rungs never go back, begin with an epoch at least, and the last is the whole training', () => {

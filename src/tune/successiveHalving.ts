@@ -32,7 +32,7 @@ export class SuccessiveHalving implements EarlyStopping {
   }
 
   /**
-   * As many rungs as have epochs of their own: 1 for 1 or 2 epochs, 2 from 3, 3 from 9, 4 from 27.
+   * As many rungs as have epochs of their own, where shares are rounded: 1 for 1 epoch, 2 from 2, 3 from 5, 4 from 14.
    * @param mostEpochs the longest training that the search may ask for
    */
   static forEpochs(mostEpochs: number): SuccessiveHalving {
@@ -122,9 +122,9 @@ function isAmongBest(loss: number, others: readonly number[]): boolean {
   return others.filter((other) => other < loss).length < places;
 }
 
-/** ⌊log₃ epochs⌋ + 1, without the logarithm's rounding. */
+/** One more for each share 1/3, 1/9, … that is more than half an epoch. */
 function rungsFor(epochs: number): number {
   let rungs = 1;
-  for (let needed = REDUCTION; needed <= epochs; needed *= REDUCTION) rungs++;
+  for (let parts = REDUCTION; parts < 2 * epochs; parts *= REDUCTION) rungs++;
   return rungs;
 }

@@ -43,6 +43,17 @@ test('a best trial that was better before its end is told', () => {
   assert.doesNotMatch(notesOf(found([0.95, 0.96, 0.97])), /better after epoch/);
 });
 
+test('validation events by which all settings are the same are told', () => {
+  const sample = found([0.5]);
+  const same = { ...sample, trials: sample.trials.map((trial) => ({ ...trial, values: [0.5, 0.5] })) };
+  assert.match(
+    notesOf(same),
+    /Every trial has swap_auc 0\.500000 after every epoch: these validation events do not/,
+  );
+  same.trials[3].values = [0.5, 0.51];
+  assert.doesNotMatch(notesOf(same), /Every trial has/);
+});
+
 test('defaults that are better on test events are told', () => {
   assert.match(
     notesOf(found([0.9], [[0.8, 0.85]])),

@@ -22,7 +22,7 @@ export function tuningNotes(result: TuningResult, data: TuningData): string[] {
       `No trial was trained to its end: trial ${best} came farthest, ${chosen.values.length} of ${chosen.epochs} epochs, and may not be the best.`,
     );
   }
-  if (chosen) notes.push(...overfittingNotes(result, chosen));
+  if (chosen) notes.push(...overfittingNotes(result, chosen), ...sameValueNotes(result));
   if (stopped > 0 && completed < LEAST_COMPLETED) {
     notes.push(
       `Only ${completed} of ${trials.length} trials ${completed === 1 ? 'was' : 'were'} trained to the end. Settings that begin badly and end well are stopped early, too: more trials, or --early-stopping none, would find them.`,
@@ -59,6 +59,15 @@ function overfittingNotes(
   const isSearched = dimensions.some(({ name }) => name === 'epochs');
   return [
     `Trial ${trial} was better after epoch ${epoch} (${peak.toFixed(6)}) than at its end (${last.toFixed(6)}): fewer epochs may be better.${isSearched ? '' : ` In place of --epochs, --range epochs=1:${epochs} with the other ranges searches them too.`}`,
+  ];
+}
+
+/** Nothing was chosen where nothing differs: events of a family that training has not seen, accounts that it does not know. */
+function sameValueNotes({ trials, objective }: TuningResult): string[] {
+  const values = trials.flatMap((trial) => trial.values);
+  if (trials.length < 2 || values.some((value) => value !== values[0])) return [];
+  return [
+    `Every trial has ${objective.name} ${values[0].toFixed(6)} after every epoch: these validation events do not tell settings apart, and the best is only the first. Look whether they are of accounts and networks that training has seen.`,
   ];
 }
 

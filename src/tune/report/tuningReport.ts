@@ -99,7 +99,7 @@ ${
 ${
   result.judged === null
     ? html`<p class="soft">${result.best === null ? 'There is no best trial to judge.' : 'Nothing has judged it but the events by which it was chosen: there was no test set.'}</p>`
-    : html`<h3>Judged once, at the end</h3>
+    : html`<h3>Judged at the end</h3>
 <p>The figures on ${result.data.validation.name} have chosen the best and flatter it; those on ${result.data.test?.name ?? 'test events'} are the ones to expect. <code>dot_product</code> is of the vectors alone, which the search has changed; <code>anomaly</code> is the default score, with history and mixture.</p>
 ${judgedTable(result.judged, result)}`
 }`;

@@ -1,0 +1,154 @@
+// node bench/tuning/defaults.mjs [--sets=providers,sparse,small,tiny,tor-relays,tutorial] [--seed=1] [NUMBER …]
+// Which hyperparameters are good on all the data together: every setting of the list below, or those of the given numbers
+// from 1 on, is trained on each set and judged on the validation events after it, by the commands that a user would type.
+// Markdown on stdout: for each set AUC of default score and vectors and FPR at TPR .99; then how many times the best one's
+// losses (1 - AUC) each has, as the geometric mean over sets and attackers. An hour; 20 minutes without the tutorial. The test
+// events after the validation events are left for `npm run bench -- quality`.
+import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { parseArgs } from 'node:util';
+import { run } from '../data.mjs';
+import { figureOf } from '../quality/checks.mjs';
+import { SCENARIOS } from '../quality/scenarios.mjs';
+import { parts } from './parts.mjs';
+
+/** R, S: random and shuffled pairs for each observed one; B: mini-batch size; D: dimensions. */
+const setting = (R, S, B, rate, epochs, { decay = 1e-5, D = 128 } = {}) => ({
+  name: [
+    `R ${R}, S ${S}, B ${B}, rate ${rate}, ${epochs} epochs`,
+    ...(decay === 1e-5 ? [] : [`decay ${decay}`]),
+    ...(D === 128 ? [] : [`D ${D}`]),
+  ].join(', '),
+  options: {
+    ...{ 'random-negative-sampling-rate': R, 'shuffled-negative-sampling-rate': S },
+    ...{ 'mini-batch-size': B, 'learning-rate': rate, epochs, 'weight-decay': decay },
+    'vector-dim': D,
+  },
+});
+/** The first are AWS's defaults, those of its tutorial, ours; then from many drawn pairs to few, and around ours. */
+const SETTINGS = [
+  setting(1, 1, 10_000, 0.001, 10),
+  setting(5, 1, 1000, 0.01, 5),
+  setting(1, 1, 1000, 0.03, 5),
+  setting(1, 5, 1000, 0.02, 5),
+  setting(4, 4, 1000, 0.01, 3),
+  setting(4, 4, 1000, 0.02, 5),
+  setting(4, 4, 300, 0.02, 3),
+  setting(3, 2, 1000, 0.03, 4),
+  setting(2, 2, 1000, 0.02, 5),
+  setting(2, 2, 200, 0.02, 4),
+  setting(2, 2, 1000, 0.03, 4),
+  setting(2, 2, 1000, 0.03, 5),
+  setting(2, 2, 1000, 0.05, 4),
+  setting(1, 1, 500, 0.02, 4),
+  setting(1, 2, 1000, 0.03, 5),
+  setting(1, 1, 1000, 0.02, 5),
+  setting(1, 1, 1000, 0.05, 5),
+  setting(1, 1, 1000, 0.03, 3),
+  setting(1, 1, 1000, 0.03, 10),
+  setting(1, 1, 500, 0.03, 5),
+  setting(1, 1, 2000, 0.03, 5),
+  setting(1, 1, 1000, 0.03, 5, { decay: 0 }),
+  setting(1, 1, 1000, 0.03, 5, { decay: 1e-4 }),
+  setting(1, 1, 1000, 0.03, 5, { D: 64 }),
+  setting(1, 1, 1000, 0.03, 5, { D: 256 }),
+];
+/** Sets of one in so many accounts of `providers`. */
+const SHARES = { small: 30, tiny: 300 };
+const SETS = ['providers', 'sparse', ...Object.keys(SHARES), 'tor-relays', 'tutorial'];
+const ATTACKERS = ['swap', 'announced'];
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { sets: { type: 'string', default: SETS.join(',') }, seed: { type: 'string', default: '1' } },
+});
+const settings = positionals.length > 0 ? positionals.map((number) => SETTINGS[number - 1]) : SETTINGS;
+const all = [];
+for (const set of options.sets.split(',')) {
+  const data = await dataOf(set);
+  console.log(
+    `### ${set}\n\n${row(['', ...columnsOf(), 's'])}\n${row(['---', ...columnsOf(), ''].map(() => '---'))}`,
+  );
+  for (const { name, options: values } of settings) {
+    const one = judge(values, data);
+    all.push({ set, name, ...one });
+    console.log(row([name, ...one.figures.map((figure) => figure.toFixed(4)), one.seconds]));
+  }
+  console.log('');
+}
+summarize();
+
+function columnsOf() {
+  return ATTACKERS.flatMap((attacker) => [`${attacker} mixture`, 'vectors', 'FPR']);
+}
+
+function judge(values, { folder, train, valid }) {
+  const given = Object.entries(values).flatMap(([option, value]) => [`--${option}`, String(value)]);
+  const began = performance.now();
+  run(['train', train, '--model', 'defaults.model', '--seed', options.seed, ...given], folder);
+  const seconds = ((performance.now() - began) / 1000).toFixed(0);
+  run(['evaluate', 'defaults.model', '--train', train, '--test', valid, '--json', 'defaults.json'], folder);
+  const { attackers } = JSON.parse(readFileSync(join(folder, 'defaults.json'), 'utf8'));
+  const figures = ATTACKERS.flatMap((attacker) => {
+    const comparison = attackers.find((one) => one.attacker === attacker && one.honest_kind === null);
+    return [
+      figureOf(comparison, 'mixture', 'auc'),
+      figureOf(comparison, 'neural', 'auc'),
+      figureOf(comparison, 'mixture', 'fpr_at_tpr', 0.99),
+    ];
+  });
+  return { figures, seconds };
+}
+
+function summarize() {
+  console.log(
+    `### Losses, as so many times the best setting's, on all sets\n\n${row(['', 'mixture', 'vectors', 'all'])}\n${row(['---', '---', '---', '---'])}`,
+  );
+  for (const { name } of settings) {
+    const ratios = [0, 1].map((detector) =>
+      ATTACKERS.flatMap((_, k) => {
+        const column = 3 * k + detector;
+        return [...new Set(all.map(({ set }) => set))].map((set) => {
+          const losses = all
+            .filter((one) => one.set === set)
+            .map((one) => [one.name, 1 - one.figures[column]]);
+          const least = Math.min(...losses.map(([, loss]) => loss));
+          return Math.log(losses.find(([other]) => other === name)[1] / least);
+        });
+      }),
+    );
+    const mean = (logs) => Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(3);
+    console.log(row([name, ...ratios.map(mean), mean(ratios.flat())]));
+  }
+}
+
+async function dataOf(set) {
+  if (set in SHARES) return someAccounts(set);
+  const folder = SCENARIOS[set].folder();
+  if (folder === undefined) {
+    console.error(`bench: ${set}: ${SCENARIOS[set].whatToDo}`);
+    process.exit(1);
+  }
+  const [train, valid] = await parts(set, folder);
+  return { folder, train, valid };
+}
+
+async function someAccounts(set) {
+  const { folder, train, valid } = await dataOf('providers');
+  const made = [`${set}.train.csv`, `${set}.valid.csv`];
+  for (const [k, from] of [train, valid].entries()) {
+    if (existsSync(join(folder, made[k]))) continue;
+    const out = createWriteStream(join(folder, made[k]));
+    for await (const line of createInterface({ input: createReadStream(join(folder, from)) })) {
+      const user = Number(/\d+/.exec(line)[0]);
+      if (user % SHARES[set] === 0) out.write(`${line}\n`);
+    }
+    await new Promise((resolve) => out.end(resolve));
+  }
+  return { folder, train: made[0], valid: made[1] };
+}
+
+function row(cells) {
+  return `| ${cells.join(' | ')} |`;
+}
