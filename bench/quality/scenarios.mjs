@@ -28,6 +28,7 @@ const SPARSE_DATA = {
 };
 const PROVIDERS_OPTIONS = [
   ...['--mini-batch-size', '1000', '--learning-rate', '0.01', '--random-negative-sampling-rate', '5'],
+  ...['--epochs', '10'],
 ];
 const RELAYS_OPTIONS = [
   ...['--shuffled-negative-sampling-rate', '5', '--mini-batch-size', '1000'],

@@ -50,9 +50,11 @@ export function addModelOptions(command: Command): Command {
     .option('--max-alerts-per-day <n>', 'verdict "suspicious" for at most so many honest events a day');
 }
 
-/** An option for each hyperparameter. */
-export function addHyperparameterOptions(command: Command): Command {
-  for (const { name, minimum, maximum, standard, awsStandard, meaning } of HYPERPARAMETERS) {
+/** An option for each hyperparameter. @param others defaults that are not those of a training */
+export function addHyperparameterOptions(command: Command, others: Partial<Hyperparameters> = {}): Command {
+  for (const rule of HYPERPARAMETERS) {
+    const { name, minimum, maximum, awsStandard, meaning } = rule;
+    const standard = others[name] ?? rule.standard;
     const range = maximum === Number.MAX_SAFE_INTEGER ? `≥ ${minimum}` : `${minimum} to ${maximum}`;
     const ofAws = awsStandard === standard ? '' : `; AWS: ${awsStandard}`;
     const byDefault = standard === undefined ? '' : `, default ${standard}${ofAws}`;

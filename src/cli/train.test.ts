@@ -146,7 +146,7 @@ test('tables beyond all memory are refused at once, with the sum and its parts',
   // 250,000,000 · (4 · 4096 + 8) bytes
   assert.match(
     said,
-    /^ip-insights: training needs 381\d\.\d GiB of memory: 3816\.6 GiB for 250,000,000 entity rows of 4096 numbers, 0\.\d\d GiB for \d+ network rows, 0\.\d\d GiB for events and mini-batches of 10,000, 0\.\d\d GiB for \d+ threads?; (\d+\.\d+ GiB are free|one table may have 16\.0 GiB)\. Lower --num-entity-vectors \(now 250000000\) or --vector-dim \(now 4096\)\.$/,
+    /^ip-insights: training needs 381\d\.\d GiB of memory: 3816\.6 GiB for 250,000,000 entity rows of 4096 numbers, 0\.\d\d GiB for \d+ network rows, 0\.\d\d GiB for events and mini-batches of 1,000, 0\.\d\d GiB for \d+ threads?; (\d+\.\d+ GiB are free|one table may have 16\.0 GiB)\. Lower --num-entity-vectors \(now 250000000\) or --vector-dim \(now 4096\)\.$/,
   );
   assert.ok(performance.now() - started < 10_000);
   assert.ok(!existsSync(at('never.model')));

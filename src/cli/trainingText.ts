@@ -28,10 +28,7 @@ export function startLines(start: TrainingStart, events: Events): string[] {
 /** A dot product of less says little; it has so much where each component of two vectors has moved by sqrt(this / D). */
 const LEAST_DOT_PRODUCT = 10;
 
-/**
- * With few events and large batches or small steps, such as AWS's defaults, most of the training never happens, and nothing
- * else would tell. Where ours are in force there is nothing better to try.
- */
+/** With few of them most of the training never happens, and nothing else would tell. */
 function tooFewStepsLines(h: Hyperparameters, pairs: number): string[] {
   const batches = h.epochs * Math.ceil(pairs / h.miniBatchSize);
   let move = 0;
@@ -39,18 +36,22 @@ function tooFewStepsLines(h: Hyperparameters, pairs: number): string[] {
     move += h.learningRate * (1 - t / batches) * Math.min(1, Math.sqrt(FULL_STEPS / (t + 1)));
   }
   if (h.vectorDim * move ** 2 >= LEAST_DOT_PRODUCT) return [];
-  const { miniBatchSize, learningRate } = completeHyperparameters({}, 0);
-  const advice = [
-    ...(Math.min(h.miniBatchSize, pairs) > miniBatchSize
-      ? [`${optionName('miniBatchSize')} ${miniBatchSize}`]
-      : []),
-    ...(h.learningRate < learningRate ? [`${optionName('learningRate')} ${learningRate}`] : []),
-  ];
-  if (advice.length === 0) return [];
   return [
-    `warning: ${counted(batches, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, which is too little to learn from so few events. Try the defaults: ${advice.join(' ')}.`,
+    `note: ${counted(batches, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, so that vectors learn little and the default score leans on the history. ${moreSteps(h)} would teach them more.`,
   ];
 }
+
+function moreSteps({ learningRate, miniBatchSize, epochs }: Hyperparameters): string {
+  const standard = completeHyperparameters({}, 0);
+  if (learningRate < standard.learningRate) return `${optionName('learningRate')} ${standard.learningRate}`;
+  if (miniBatchSize > standard.miniBatchSize)
+    return `${optionName('miniBatchSize')} ${standard.miniBatchSize}`;
+  if (miniBatchSize > SMALL_BATCH) return `${optionName('miniBatchSize')} ${SMALL_BATCH}`;
+  return `${optionName('epochs')} ${2 * epochs}`;
+}
+
+/** With few events better for the vectors than the default; smaller ones were not (docs/decisions/0011). */
+const SMALL_BATCH = 100;
 
 /** `epoch 3 of 5: cross entropy 0.05411, accuracy 0.98720` */
 export const epochText = ({ epoch, crossEntropyNats, accuracy }: EpochRecord, epochs: number): string =>

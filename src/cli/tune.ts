@@ -19,6 +19,7 @@ import {
 } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
 import { tuneFiles } from './tuneFiles.ts';
+import { TRIAL_EPOCHS } from './tunePlan.ts';
 import { searchSpaceOf } from './tuneSpace.ts';
 
 export type TuneFlags = ModelFlags & {
@@ -87,7 +88,7 @@ export function tuneCommand(): Command {
   addModelOptions(command)
     .option('--seed <n>', 'fixes what is tried, and each training', '1')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
-  return addHyperparameterOptions(command).action(tune);
+  return addHyperparameterOptions(command, { epochs: TRIAL_EPOCHS }).action(tune);
 }
 
 async function tune(events: string[], flags: TuneFlags): Promise<void> {

@@ -21,10 +21,16 @@ import type { TuningResult } from '../tune/tuningResult.ts';
 import { version } from '../version.ts';
 import type { TuneFiles } from './tuneFiles.ts';
 
+/**
+ * Of a trial where nothing is said, twice those of `train`: early stopping has room, and slow settings come to their best.
+ * With 5, searches on real addresses found nothing better than the defaults (docs/decisions/0011).
+ */
+export const TRIAL_EPOCHS = 10;
+
 /** The search that the options ask for, before its first trial. */
 export function searchOf(options: TuneFiles, ground: TrialGround): Search {
   const { space, fixed: given, objective, seed, strategy } = options;
-  const complete = ground.complete(given);
+  const complete = ground.complete({ epochs: TRIAL_EPOCHS, ...given });
   const fixed: Setting = {};
   for (const name of SEARCH_NAMES) {
     if (!space.dimensions.some((dimension) => dimension.name === name)) fixed[name] = complete[name];

@@ -91,7 +91,8 @@ function jobSettings(given: JsonObject): JobSettings {
 /** A job that counts on AWS's defaults gets ours: said once, beside what AWS's would have been. */
 function tellDefaults(given: Partial<Hyperparameters>): void {
   const others = HYPERPARAMETERS.filter(
-    ({ name, standard, awsStandard }) => given[name] === undefined && standard !== awsStandard,
+    ({ name, standard, awsStandard }) =>
+      given[name] === undefined && standard !== undefined && standard !== awsStandard,
   );
   if (others.length === 0) return;
   const texts = others.map(

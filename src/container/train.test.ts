@@ -161,7 +161,10 @@ test('several files, nested, gzipped, with header rows and without configuration
   assert.equal(status, 0, stderr);
   assert.match(stderr, /^channel train: 4 files; left out: 1 empty file, 2 names beginning with \. or _$/m);
   assert.match(stderr, /^channel train: 602 lines: 600 events, 2 header rows$/m);
-  assert.match(stderr, /^defaults that are not AWS's: num_ip_encoder_layers 0 \(AWS: 1\)$/m);
+  assert.match(
+    stderr,
+    /^defaults that are not AWS's: num_ip_encoder_layers 0 \(AWS: 1\), random_negative_sampling_rate 3 \(AWS: 1\)$/m,
+  );
   assert.match(stdout, /^#progress_metric: host=algo-1, completed 100\.0 % of epochs$/m);
   assert.deepEqual(readFileSync(join(folder, 'model/ip-insights.model')), wholeModel());
 });
@@ -172,7 +175,7 @@ test("a job that says nothing has our defaults, and its log names those that are
   assert.equal(status, 0, stderr);
   assert.match(
     stderr,
-    /^defaults that are not AWS's: epochs 5 \(AWS: 10\), learning_rate 0\.03 \(AWS: 0\.001\), mini_batch_size 1000 \(AWS: 10000\), num_ip_encoder_layers 0 \(AWS: 1\)$/m,
+    /^defaults that are not AWS's: vector_dim 128 \(AWS: required\), epochs 5 \(AWS: 10\), learning_rate 0\.03 \(AWS: 0\.001\), mini_batch_size 1000 \(AWS: 10000\), num_ip_encoder_layers 0 \(AWS: 1\), random_negative_sampling_rate 3 \(AWS: 1\)$/m,
   );
   const card: ModelCard = JSON.parse(readText(folder, 'output/data/training.json'));
   const { epochs, learningRate, miniBatchSize } = card.hyperparameters;

@@ -33,8 +33,8 @@ export interface HyperparameterRule {
   integer: boolean;
   /** undefined: twice the number of distinct entities, AWS's advice */
   standard: number | undefined;
-  /** AWS's default, undefined where it must be said; ours differs where that is not good on any data (docs/decisions/0003 and 0011) */
-  awsStandard: number | undefined;
+  /** AWS's default; ours differs where that is not good on any data (docs/decisions/0003 and 0011) */
+  awsStandard: number | 'required';
   meaning: string;
 }
 
@@ -45,7 +45,7 @@ const rule = (
   kind: 'integer' | 'real',
   standard: number | undefined,
   meaning: string,
-  awsStandard: number | undefined = standard,
+  awsStandard: number | 'required' = standard ?? 'required',
 ): HyperparameterRule => ({
   name,
   awsName,
@@ -67,7 +67,15 @@ export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
     undefined,
     'rows of the entity table (default: twice the distinct entities)',
   ),
-  rule('vectorDim', 'vector_dim', [4, 4096], 'integer', 128, 'size of the entity and address vectors'),
+  rule(
+    'vectorDim',
+    'vector_dim',
+    [4, 4096],
+    'integer',
+    128,
+    'size of the entity and address vectors',
+    'required',
+  ),
   rule('epochs', 'epochs', [1, Number.MAX_SAFE_INTEGER], 'integer', 5, 'passes over the training data', 10),
   rule(
     'learningRate',
@@ -101,8 +109,9 @@ export const HYPERPARAMETERS: readonly HyperparameterRule[] = [
     'random_negative_sampling_rate',
     [0, 500],
     'integer',
-    1,
+    3,
     'pairs with a random address for each observed pair',
+    1,
   ),
   rule(
     'shuffledNegativeSamplingRate',

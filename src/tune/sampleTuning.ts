@@ -23,7 +23,7 @@ export const FPR: ObjectiveText = {
   meaning: "Honest events that are flagged where 99 % of attacks from other accounts' addresses are caught.",
 };
 
-/** The product's defaults, with the rows of a small data set. */
+/** What this search took for the defaults: AWS's, with the rows of a small data set. */
 const DEFAULTS: Required<Setting> = {
   numEntityVectors: 20_000,
   vectorDim: 128,
