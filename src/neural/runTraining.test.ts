@@ -313,6 +313,26 @@ test('a signal ends the training with its reason, before its start and in its mi
   );
 });
 
+test('an epoch that threads end while they are being ended is not told', { timeout }, async () => {
+  const reason = new Error('enough');
+  const stop = new AbortController();
+  let told = 0;
+  const ended = runTraining(start(0), START, {
+    signal: stop.signal,
+    onEpoch: () => {
+      told++;
+      // Before anybody else hears of the abort: time enough for threads that go on to end another epoch.
+      queueMicrotask(() => {
+        const until = performance.now() + 300;
+        while (performance.now() < until);
+      });
+      stop.abort(reason);
+    },
+  });
+  await assert.rejects(ended, reason);
+  assert.equal(told, 1);
+});
+
 test('an error in a hook ends the training', { timeout }, async (context) => {
   const workers = startedWorkers(context);
   const full = new Error('the disk is full');

@@ -50,7 +50,12 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
   const workers: Worker[] = [];
   let last: EpochProgress | undefined;
   try {
-    await new Promise<void>((resolve, reject) => {
+    await new Promise<void>((resolve, fail) => {
+      let isOver = false;
+      const reject = (reason: unknown) => {
+        isOver = true;
+        fail(reason);
+      };
       const died = (index: number, why: string) => {
         const where = last ? `epoch ${last.epoch + 1}, batch ${last.batches}` : 'before the first batch';
         reject(
@@ -62,6 +67,8 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
       hooks.signal?.addEventListener('abort', () => reject(hooks.signal?.reason), { once: true });
       hooks.signal?.throwIfAborted();
       const heard = (message: ThreadReport) => {
+        // Threads end some time after the training has: what they tell meanwhile is no part of it.
+        if (isOver) return;
         if (message.kind === 'failed') {
           const error = message.isInputError ? new InputError(message.message) : new Error(message.message);
           if (!message.isInputError) error.stack = message.stack;
@@ -81,7 +88,7 @@ export async function runTraining(training: Training, from: Place, hooks: Traini
           reject(error);
           return;
         }
-        if (message.kind !== 'progress') resumeCrew(control);
+        if (message.kind !== 'progress' && !isOver) resumeCrew(control);
       };
       for (let index = 0; index < threads; index++) {
         const orders: ThreadOrders = { state, kernelMemory, control, index, size: threads, from };

@@ -186,14 +186,3 @@ test('a trial ends after the epoch that it was told to, and with the reason of i
   await assert.rejects(aborted, reason);
   await assert.rejects(ground.train(H, 2, { signal: controller.signal, onEpoch: () => true }), reason);
 });
-
-test('a trial that has ended is not asked again, though its threads may be an epoch ahead', async () => {
-  const ground = new TrialGround(TRAIN, LATER, parseObjective('swap_auc'), {
-    ...{ seed: 5, sampleSize: 10, validationName: 'v' },
-  });
-  for (let run = 0; run < 60; run++) {
-    let epochs = 0;
-    await ground.train({ ...H, epochs: 30 }, 1 + (run % 2), { onEpoch: () => ++epochs < 1 });
-    assert.equal(epochs, 1, `run ${run}`);
-  }
-});

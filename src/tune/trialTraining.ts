@@ -106,8 +106,6 @@ export class TrialGround {
           signal: stop.signal,
           onProgress: hooks.onProgress,
           onEpoch: ({ epoch }) => {
-            // Threads that are told to stop may have one more epoch behind them: nobody asked for it.
-            if (stop.signal.aborted) return;
             const goOn = hooks.onEpoch(this.objective.measure(ranking.rank()));
             if (!goOn && epoch + 1 < h.epochs) stop.abort(ENOUGH);
           },
