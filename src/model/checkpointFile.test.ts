@@ -239,7 +239,7 @@ const HYPERPARAMETERS: [Partial<Hyperparameters>, string][] = [
   [{ learningRate: 0.06 }, '--learning-rate was 0.05, is now 0.06'],
   [{ miniBatchSize: 21 }, '--mini-batch-size was 20, is now 21'],
   [{ numIpEncoderLayers: 1 }, '--num-ip-encoder-layers was 0, is now 1'],
-  [{ randomNegativeSamplingRate: 2 }, '--random-negative-sampling-rate was 1, is now 2'],
+  [{ randomNegativeSamplingRate: 2 }, '--random-negative-sampling-rate was 3, is now 2'],
   [{ shuffledNegativeSamplingRate: 0 }, '--shuffled-negative-sampling-rate was 1, is now 0'],
   [{ weightDecay: 0 }, '--weight-decay was 0.00001, is now 0'],
   [{ batchMetricsPublishInterval: 7 }, '--batch-metrics-publish-interval was 1000, is now 7'],
