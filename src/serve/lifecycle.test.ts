@@ -35,6 +35,8 @@ test('SIGTERM: what was asked before is answered, then the process ends with 0',
   const large = post(`${url}/invocations`, 'user_1,9.1.2.3\n'.repeat(200_000), CSV);
   // Nor is a connection waited for on which nothing was asked.
   const unused = connect(Number(port), '127.0.0.1');
+  // A busy server may not have taken it before its end: then it is reset rather than closed.
+  unused.on('error', () => {});
   await once(unused, 'connect');
   await new Promise((resolve) => setTimeout(resolve, 100));
   child.kill('SIGTERM');
