@@ -102,7 +102,8 @@ export function summary(results, notRun) {
   ].join('\n');
 }
 
-function table(head, rows) {
+/** Markdown. */
+export function table(head, rows) {
   const line = (cells) => `| ${cells.join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

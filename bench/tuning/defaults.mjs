@@ -5,14 +5,14 @@
 // account; then how many times the best one's losses (1 - AUC) each has, as the geometric mean over sets and attackers.
 // An hour and a half; half of it without the tutorial. The test events after the validation events are left for
 // `npm run bench -- quality`.
-import { createReadStream, createWriteStream, existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { run } from '../data.mjs';
 import { figureOf } from '../quality/checks.mjs';
 import { SCENARIOS } from '../quality/scenarios.mjs';
-import { parts } from './parts.mjs';
+import { table } from '../quality/tables.mjs';
+import { parts, split } from './parts.mjs';
 
 /** R, S: random and shuffled pairs for each observed one; B: mini-batch size; D: dimensions. */
 const setting = (R, S, B, rate, epochs, { decay = 1e-5, D = 128 } = {}) => ({
@@ -80,15 +80,14 @@ const settings = positionals.length > 0 ? positionals.map((number) => SETTINGS[n
 const all = [];
 for (const set of options.sets.split(',')) {
   const data = await dataOf(set);
-  console.log(
-    `### ${set}\n\n${row(['', ...columnsOf(), 's'])}\n${row(['---', ...columnsOf(), ''].map(() => '---'))}`,
-  );
-  for (const { name, options: values } of settings) {
-    const one = judge(values, data);
-    all.push({ set, name, ...one });
-    console.log(row([name, ...one.figures.map((figure) => figure.toFixed(4)), one.seconds]));
-  }
-  console.log('');
+  const judged = settings.map(({ name, options: values }) => ({ set, name, ...judge(values, data) }));
+  all.push(...judged);
+  const rows = judged.map(({ name, figures, seconds }) => [
+    name,
+    ...figures.map((figure) => figure.toFixed(4)),
+    seconds,
+  ]);
+  console.log(`### ${set}\n\n${table(['', ...columnsOf(), 's'], rows)}\n`);
 }
 summarize();
 
@@ -111,25 +110,26 @@ function judge(values, { folder, train, valid }) {
 }
 
 function summarize() {
-  console.log(
-    `### Losses, as so many times the best setting's, on all sets\n\n${row(['', 'mixture', 'vectors', 'all'])}\n${row(['---', '---', '---', '---'])}`,
-  );
-  for (const { name } of settings) {
+  const sets = [...new Set(all.map(({ set }) => set))];
+  const rows = settings.map(({ name }) => {
     const ratios = DETECTORS.map((_, detector) =>
-      ATTACKERS.flatMap((_, k) => {
-        const column = DETECTORS.length * k + detector;
-        return [...new Set(all.map(({ set }) => set))].map((set) => {
-          const losses = all
-            .filter((one) => one.set === set)
-            .map((one) => [one.name, 1 - one.figures[column]]);
-          const least = Math.min(...losses.map(([, loss]) => loss));
-          return Math.log(losses.find(([other]) => other === name)[1] / least);
-        });
-      }),
+      ATTACKERS.flatMap((_, k) => sets.map((set) => lossRatio(set, name, DETECTORS.length * k + detector))),
     );
-    const mean = (logs) => Math.exp(logs.reduce((sum, log) => sum + log, 0) / logs.length).toFixed(3);
-    console.log(row([name, ...ratios.map(mean), mean(ratios.flat())]));
-  }
+    return [name, ...ratios.map(geometricMean), geometricMean(ratios.flat())];
+  });
+  const title = "### Losses, as so many times the best setting's, on all sets";
+  console.log(`${title}\n\n${table(['', 'mixture', 'vectors', 'all'], rows)}`);
+}
+
+/** Of a setting to the best one of the set. */
+function lossRatio(set, name, column) {
+  const ofSet = all.filter((one) => one.set === set);
+  const least = Math.min(...ofSet.map(({ figures }) => 1 - figures[column]));
+  return (1 - ofSet.find((one) => one.name === name).figures[column]) / least;
+}
+
+function geometricMean(ratios) {
+  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length).toFixed(3);
 }
 
 async function dataOf(set) {
@@ -146,18 +146,8 @@ async function dataOf(set) {
 async function someAccounts(set) {
   const { folder, train, valid } = await dataOf('providers');
   const made = [`${set}.train.csv`, `${set}.valid.csv`];
-  for (const [k, from] of [train, valid].entries()) {
-    if (existsSync(join(folder, made[k]))) continue;
-    const out = createWriteStream(join(folder, made[k]));
-    for await (const line of createInterface({ input: createReadStream(join(folder, from)) })) {
-      const user = Number(/\d+/.exec(line)[0]);
-      if (user % SHARES[set] === 0) out.write(`${line}\n`);
-    }
-    await new Promise((resolve) => out.end(resolve));
-  }
+  const isWanted = ([account]) => Number(/\d+/.exec(account)[0]) % SHARES[set] === 0;
+  for (const [k, from] of [train, valid].entries())
+    await split(join(folder, from), folder, [[made[k], '9']], isWanted);
   return { folder, train: made[0], valid: made[1] };
-}
-
-function row(cells) {
-  return `| ${cells.join(' | ')} |`;
 }

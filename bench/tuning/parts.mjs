@@ -23,7 +23,7 @@ export async function parts(data, folder) {
 }
 
 /** Lines with a time below each border go into its file, in the order of the borders; three columns of them. */
-async function split(from, folder, borders, isWanted = () => true) {
+export async function split(from, folder, borders, isWanted = () => true) {
   const files = borders.map(([name, border]) => ({ border, out: createWriteStream(join(folder, name)) }));
   const input = createReadStream(from);
   for await (const line of createInterface({

@@ -75,7 +75,10 @@ const noPartsIn = (name: string) =>
 const QUICK = ['--vector-dim', '8', '--epochs', '2', '--mini-batch-size', '100', '--learning-rate', '0.02'];
 
 test('the same seed gives the same model file for any number of threads, another seed another one', async () => {
-  const flags = ['train.csv', '--vector-dim', '20', '--epochs', '1', '--mini-batch-size', '500'];
+  const flags = [
+    ...['train.csv', '--vector-dim', '20', '--epochs', '1', '--mini-batch-size', '500'],
+    ...['--learning-rate', '0.1'],
+  ];
   await inPairs(['1', '2', '3'], async (threads) => {
     const run = await train(
       ...flags,
@@ -93,7 +96,7 @@ test('the same seed gives the same model file for any number of threads, another
       run.stderr,
       new RegExp(`^training: 20,000 events, [\\d,]+ distinct pairs, ${rows}, ${count}$`, 'm'),
     );
-    assert.doesNotMatch(run.stderr, /note: (?!24 mini-batches)/);
+    assert.doesNotMatch(run.stderr, /note:/);
   });
   for (const threads of [2, 3]) assert.deepEqual(read(`threads${threads}.model`), read('threads1.model'));
   assert.equal((await train(...flags, '--seed', '6', '--model', 'seed6.model')).status, 0);

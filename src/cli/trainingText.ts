@@ -50,7 +50,7 @@ function moreSteps({ learningRate, miniBatchSize, epochs }: Hyperparameters): st
   return `${optionName('epochs')} ${2 * epochs}`;
 }
 
-/** With few events better for the vectors than the default; smaller ones were not (docs/decisions/0011). */
+/** With few events better for the vectors than the default (docs/decisions/0011). */
 const SMALL_BATCH = 100;
 
 /** `epoch 3 of 5: cross entropy 0.05411, accuracy 0.98720` */

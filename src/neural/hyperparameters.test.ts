@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { grouped } from '../errors.ts';
 import { completeHyperparameters, HYPERPARAMETERS, optionName } from './hyperparameters.ts';
 
 test('docs/hyperparameters.md has the ranges, our defaults and those of AWS', () => {
@@ -42,4 +43,4 @@ test('rejects what is out of range, is no hyperparameter, or leaves no pairs to 
   assert.throws(() => completeHyperparameters(none, 1), /expected 1 to 500 together, got 0\.$/);
 });
 
-const text = (value: number) => (value >= 1000 ? value.toLocaleString('en-US') : String(value));
+const text = (value: number) => (value >= 1000 ? grouped(value) : String(value));
