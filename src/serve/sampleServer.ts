@@ -45,8 +45,10 @@ export interface RunningServer {
   log: Record<string, unknown>[];
   /** of its standard error, lines that are no JSON included */
   text(): string;
-  /** @returns its exit code */
-  stop(signal?: NodeJS.Signals): Promise<number | null>;
+  /** how it has ended: its exit code, or the signal that killed it */
+  ended: Promise<number | NodeJS.Signals>;
+  /** Asks it to end, and waits. */
+  stop(signal?: NodeJS.Signals): Promise<number | NodeJS.Signals>;
 }
 
 const running = new Set<ChildProcess>();
@@ -87,18 +89,19 @@ export async function listening(args: string[], env: NodeJS.ProcessEnv): Promise
     });
     child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${text}`)));
   });
+  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
   const url = await ready;
   return {
     url,
     child,
     log,
     text: () => text,
+    ended,
     async stop(signal = 'SIGTERM') {
-      const ended = child.exitCode === null ? once(child, 'exit') : [child.exitCode];
       child.kill(signal);
-      const [code] = await ended;
+      const how = await ended;
       running.delete(child);
-      return code;
+      return how;
     },
   };
 }
