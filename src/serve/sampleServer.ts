@@ -73,6 +73,10 @@ export async function listening(args: string[], env: NodeJS.ProcessEnv): Promise
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   running.add(child);
+  const ended = once(child, 'exit').then(([code, signal]) => {
+    running.delete(child);
+    return code ?? signal;
+  });
   const log: Record<string, unknown>[] = [];
   let text = '';
   let rest = '';
@@ -87,9 +91,8 @@ export async function listening(args: string[], env: NodeJS.ProcessEnv): Promise
         if (entry.msg === 'listening') resolve(entry.url);
       }
     });
-    child.once('exit', (code) => reject(new Error(`serve ended with ${code}: ${text}`)));
+    ended.then((how) => reject(new Error(`serve ended with ${how}: ${text}`)));
   });
-  const ended = once(child, 'exit').then(([code, signal]) => code ?? signal);
   const url = await ready;
   return {
     url,
@@ -97,11 +100,9 @@ export async function listening(args: string[], env: NodeJS.ProcessEnv): Promise
     log,
     text: () => text,
     ended,
-    async stop(signal = 'SIGTERM') {
+    stop(signal = 'SIGTERM') {
       child.kill(signal);
-      const how = await ended;
-      running.delete(child);
-      return how;
+      return ended;
     },
   };
 }
