@@ -1,5 +1,5 @@
 import { render } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { chartStyles } from '../src/drawing/chart.ts';
 import { useConnection } from './answers.ts';
 import { linkTo, type Route, useRoute } from './route.ts';
@@ -24,7 +24,8 @@ function Console() {
   const main = useRef<HTMLElement>(null);
   const isFirst = useRef(true);
   const { name, title, View } = VIEWS.find(({ name }) => name === route.view) ?? VIEWS[0];
-  useEffect(() => {
+  // Before the browser draws: a focus that moves later would be taken from somebody who is already at a row.
+  useLayoutEffect(() => {
     document.title = `${title} · ip-insights`;
     // Whoever uses the keyboard or a screen reader goes on where the new view begins.
     if (!isFirst.current) main.current?.focus();

@@ -93,6 +93,24 @@ test('what fails while the server is away says so, goes when it is back, and can
   await page.context().close();
 });
 
+test('the focus goes to a new view before its rows come, however late the browser draws', async () => {
+  const { page } = await openPage(running.url);
+  // What waits for a drawn frame comes after what the server answers.
+  await page.evaluate(() => {
+    const later = setTimeout;
+    Object.assign(globalThis, {
+      requestAnimationFrame: () => 0,
+      setTimeout: (run: () => void, milliseconds = 0) => later(run, milliseconds + 300),
+    });
+  });
+  await page.goto(viewOf(running.url));
+  await rows(page).first().waitFor();
+  await rows(page).first().focus();
+  await page.waitForTimeout(900);
+  await page.locator('.ev-row:focus').waitFor({ timeout: 1000 });
+  await page.context().close();
+});
+
 test('links and the Back button come to what was shown; a drawn range filters by time', async () => {
   const { page, faults } = await openEvents(running.url, '?order=latest&page=2&verdict=ok');
   await page.getByText('Before').waitFor();

@@ -1,5 +1,5 @@
 import './events.css';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { EventHistogram, EventPage, EventSources } from '../../src/serve/console/contract.ts';
 import { asRefused, faultText, useAnswer, useBack } from '../answers.ts';
 import { Empty, Waiting } from '../parts.tsx';
@@ -281,7 +281,8 @@ interface KeyActions {
 function useKeys(actions: KeyActions): void {
   const current = useRef(actions);
   current.current = actions;
-  useEffect(() => {
+  // From the moment that rows can be seen.
+  useLayoutEffect(() => {
     const press = (event: KeyboardEvent) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
       const act = current.current;
