@@ -24,29 +24,34 @@ const [own, other] = [model, otherModel].map((one) => one.score('user_1', '9.1.2
 test('SIGTERM: what was asked before is answered, then the process ends with 0', async () => {
   const { url, child, ended, text } = await startServer();
   const { port } = new URL(url);
-  // A request whose body is still on its way, and one whose answer is long.
-  const slow = request({
-    port,
-    path: '/invocations',
-    method: 'POST',
-    headers: { ...CSV, 'content-length': 14 },
-  });
+  // A request whose body is still on its way, and one whose answer is long; the server has taken both when it says "continue".
+  const started = async (sizeBytes: number) => {
+    const headers = { ...CSV, 'content-length': sizeBytes, expect: '100-continue' };
+    const asked = request({ port, path: '/invocations', method: 'POST', headers });
+    asked.flushHeaders();
+    await once(asked, 'continue');
+    return asked;
+  };
+  const slow = await started(14);
   slow.write('user_1');
-  const large = post(`${url}/invocations`, 'user_1,9.1.2.3\n'.repeat(200_000), CSV);
+  const body = 'user_1,9.1.2.3\n'.repeat(200_000);
+  const large = await started(body.length);
+  large.end(body);
+  const answer = once(large, 'response');
   // Nor is a connection waited for on which nothing was asked.
   const unused = connect(Number(port), '127.0.0.1');
   // A busy server may not have taken it before its end: then it is reset rather than closed.
   unused.on('error', () => {});
   await once(unused, 'connect');
-  await new Promise((resolve) => setTimeout(resolve, 100));
   child.kill('SIGTERM');
   await new Promise((resolve) => setTimeout(resolve, 200));
   slow.end(',9.1.2.3');
   const [response] = await once(slow, 'response');
   assert.equal(response.statusCode, 200);
   response.resume();
-  const { status, json } = await large;
-  assert.deepEqual([status, json.predictions.length], [200, 200_000]);
+  const [long] = await answer;
+  const { predictions } = JSON.parse(Buffer.concat(await long.toArray()).toString());
+  assert.deepEqual([long.statusCode, predictions.length], [200, 200_000]);
   // No second signal: once its own end has begun, a process may be killed by it.
   assert.equal(await ended, 0);
   assert.doesNotMatch(text(), /not answered in time/);
@@ -228,14 +233,20 @@ test('more large requests than may be answered at once get 429; ping and small o
   const body = 'user_1,9.1.2.3\n'.repeat(400_000);
   const one = () => post(`${url}/invocations`, 'user_1,9.1.2.3', CSV);
   const asked = Array.from({ length: 6 }, () => post(`${url}/invocations`, body, CSV));
-  let slowest = 0;
+  // Speed is measured in bench/; here small ones must only not wait for the large ones.
+  let answered = 0;
+  let answeredBefore: number | undefined;
+  for (const large of asked) {
+    large.then(({ status }) => {
+      if (status === 200) answeredBefore ??= answered;
+    });
+  }
   let isDone = false;
   const pinging = (async () => {
     while (!isDone) {
-      const started = performance.now();
       assert.equal((await get(`${url}/ping`)).status, 200);
-      slowest = Math.max(slowest, performance.now() - started);
       assert.equal((await one()).status, 200);
+      answered++;
     }
   })();
   const statuses = (await Promise.all(asked)).map(({ status, headers }) => {
@@ -246,8 +257,7 @@ test('more large requests than may be answered at once get 429; ping and small o
   await pinging;
   assert.ok(statuses.filter((status) => status === 200).length >= 2);
   assert.ok(statuses.includes(429));
-  // Its speed is measured in bench/; here it must only not wait for the others.
-  assert.ok(slowest < 5000);
+  assert.ok(answeredBefore! > 0);
   assert.equal(await stop(), 0);
 });
 
