@@ -82,7 +82,8 @@ export function EventsView({ route }: { route: Route }) {
   };
   const focusRow = (position: number) =>
     table.current?.querySelectorAll<HTMLElement>('.ev-row')[position]?.focus();
-  useEffect(() => {
+  // Before the browser draws, as in main.tsx.
+  useLayoutEffect(() => {
     if (focusNext.current === undefined || rows.length === 0) return;
     focusRow(focusNext.current === 'first' ? 0 : rows.length - 1);
     focusNext.current = undefined;

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ExplainAnswer } from '../../src/serve/console/contract.ts';
 import { useAnswer } from '../answers.ts';
 import { Waiting } from '../parts.tsx';
@@ -48,7 +48,8 @@ function Form({ entity, address, error }: { entity: string; address: string; err
   const said = missing ?? error;
   const field = said === undefined ? undefined : said.startsWith('entity:') ? 'entity' : 'address';
   const words = said === undefined ? '' : upperFirst(said.replace(/^(entity|address): /, ''));
-  useEffect(() => {
+  // Before the browser draws, as in main.tsx.
+  useLayoutEffect(() => {
     if (field === 'address') addressField.current?.focus();
     if (field === 'entity') entityField.current?.focus();
   }, [field, said]);

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { ModelAnswer, SavedThreshold, ThresholdChange } from '../../../src/serve/console/contract.ts';
 import { asRefused, faultText, useBack } from '../../answers.ts';
 import { askJson, type Refused } from '../../api.ts';
@@ -35,7 +35,8 @@ type Stage =
 export function SaveThreshold({ model, honest, chosen, onSaved, onReloaded }: Props) {
   const [stage, setStage] = useState<Stage>({ kind: 'idle' });
   const confirm = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  // Before the browser draws, as in main.tsx.
+  useLayoutEffect(() => {
     if (stage.kind === 'asking') confirm.current?.focus();
   }, [stage.kind]);
   useBack(() =>
