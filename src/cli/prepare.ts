@@ -7,6 +7,7 @@ import type { Split } from '../logs/outputs.ts';
 import { DEFAULT_MEMORY_LIMIT, prepareLog } from '../logs/prepareLog.ts';
 import { formatSummary } from '../logs/summary.ts';
 import { type Progress, startProgress } from './progress.ts';
+import { SHARD_HELP, shardOption, shardOutput } from './shardOption.ts';
 
 interface RawOptions {
   format: string;
@@ -18,7 +19,9 @@ interface RawOptions {
   test?: string;
   splitAt?: string;
   split?: string;
+  order: string;
   seed: string;
+  shard?: string;
   threads?: string;
   memoryLimit: string;
   json?: string;
@@ -44,6 +47,11 @@ export function prepareCommand(): Command {
       'events from this moment on are for testing: 2018-11-11 or 2018-11-11T06:00:00Z (UTC)',
     )
     .option('--split <share>', 'this share of the events, the earliest, is for training: 0.7')
+    .option(
+      '--order <which>',
+      'shuffled: the training events shuffled, the test events by time; log: both as they stand in the log',
+      'shuffled',
+    )
     .option('--seed <n>', 'fixes the order of the training events', '1')
     .option('--threads <n>', 'processor cores to use (default: all)')
     .option(
@@ -52,6 +60,10 @@ export function prepareCommand(): Command {
       DEFAULT_MEMORY_LIMIT,
     )
     .option('--json <file>', 'writes the summary as JSON as well')
+    .option(
+      '--shard <which>',
+      `${SHARD_HELP}; with --order log; {shard} in names of outputs becomes 00003-of-00010`,
+    )
     .addHelpText(
       'after',
       `
@@ -71,8 +83,12 @@ async function run(inputs: string[], raw: RawOptions): Promise<void> {
     );
   if (raw.json !== undefined && raw.json === '')
     throw new UsageError('--json: expected a file name, got nothing.');
+  const choice = shardOption(raw.shard);
+  shardOutput('--train', raw.train, choice);
+  shardOutput('--test', raw.test, choice);
+  const jsonName = shardOutput('--json', raw.json, choice);
   // Opened first: a place that cannot be written to is told before the work, not after it.
-  const json = raw.json === undefined ? undefined : new AtomicFile(raw.json);
+  const json = jsonName === undefined ? undefined : new AtomicFile(jsonName);
   let progress: Progress | undefined;
   let stage = '';
   try {
@@ -86,11 +102,13 @@ async function run(inputs: string[], raw: RawOptions): Promise<void> {
       train: raw.train,
       test: raw.test,
       split: splitOf(raw),
+      order: orderOf(raw.order),
+      ...(choice.shard && { shard: choice.shard }),
       seed: integer('--seed', raw.seed, 0, Number.MAX_SAFE_INTEGER),
       threads:
         raw.threads === undefined ? availableParallelism() : integer('--threads', raw.threads, 1, 1024),
       memoryLimit: memoryLimitOf(raw.memoryLimit),
-      otherOutputs: raw.json === undefined ? [] : [['--json', raw.json]],
+      otherOutputs: jsonName === undefined ? [] : [['--json', jsonName]],
       onProgress({ stage: now, done, total, unit }) {
         if (now !== stage) {
           progress?.stop();
@@ -114,6 +132,11 @@ function formatOf(text: string): FormatName {
   const name = FORMAT_NAMES.find((one) => one === text);
   if (!name) throw new UsageError(`--format: expected one of ${FORMAT_NAMES.join(', ')}, got ${text}.`);
   return name;
+}
+
+function orderOf(text: string): 'shuffled' | 'log' {
+  if (text === 'shuffled' || text === 'log') return text;
+  throw new UsageError(`--order: expected shuffled or log, got ${text}.`);
 }
 
 function integer(option: string, text: string, low: number, high: number): number {

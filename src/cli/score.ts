@@ -4,12 +4,15 @@ import { grouped, UsageError } from '../errors.ts';
 import { hashEntityBytes } from '../events/entityHash.ts';
 import { EventReader, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
-import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
+import { inputName } from '../files/input.ts';
+import { describeShard, type Shard, sharedFileSize } from '../files/shard.ts';
 import type { Model } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
 import { numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
 import { ScoreLines } from './scoreLines.ts';
+import { SHARD_HELP, shardOption, shardOutput } from './shardOption.ts';
+import { eventsOf } from './sharedEvents.ts';
 
 interface ScoreFlags {
   out?: string;
@@ -17,6 +20,7 @@ interface ScoreFlags {
   onlyFlagged?: boolean;
   reasons: boolean;
   onBadLine: string;
+  shard?: string;
 }
 
 /** `ip-insights score`: events → one JSON object a line, in input order. */
@@ -25,7 +29,10 @@ export function scoreCommand(): Command {
     .description('Score events (CSV entity,address[,time]): one JSON object a line, in input order.')
     .argument('<model>', 'a model that `train` wrote')
     .argument('<events>', 'CSV file, gzip recognised, - for standard input')
-    .option('--out <file>', 'where the lines go, gzip where the name ends in .gz (default: standard output)')
+    .option(
+      '--out <file>',
+      'where the lines go, gzip where the name ends in .gz; {shard} becomes 00003-of-00010 (default: standard output)',
+    )
     .option(
       '--threshold <anomaly>',
       'verdict "suspicious" at this anomaly and above (default: the model\'s own; `evaluate` proposes others)',
@@ -33,19 +40,24 @@ export function scoreCommand(): Command {
     .option('--only-flagged', 'write suspicious events only')
     .option('--no-reasons', 'leave reasons empty, which takes half the time')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error')
+    .option('--shard <which>', SHARD_HELP)
     .action(async (modelPath: string, events: string, flags: ScoreFlags) => {
       const threshold =
         flags.threshold === undefined
           ? undefined
           : numberOption('--threshold', flags.threshold, () => true, 'a number');
       const onBadLine = onBadLineOption(flags.onBadLine);
-      requireDifferentFiles([modelPath, events], [['--out', flags.out]]);
+      const choice = shardOption(flags.shard);
+      const out = shardOutput('--out', flags.out, choice);
+      requireDifferentFiles([modelPath, events], [['--out', out]]);
+      if (choice.shard) sharedFileSize(events);
       const onlyFlagged = flags.onlyFlagged === true;
       tellOfPlainKernels();
       await scoreFile({
         model: loadModel(modelPath),
         events,
-        out: flags.out,
+        out,
+        shard: choice.shard,
         threshold,
         onlyFlagged,
         withReasons: flags.reasons,
@@ -58,8 +70,10 @@ interface ScoreFileOptions {
   model: Model;
   events: string;
   /** undefined: standard output */
-  out?: string;
-  threshold?: number;
+  out?: string | undefined;
+  /** undefined: all events */
+  shard: Shard | undefined;
+  threshold?: number | undefined;
   onlyFlagged: boolean;
   withReasons: boolean;
   onBadLine: 'error' | 'skip';
@@ -67,7 +81,7 @@ interface ScoreFileOptions {
 
 /** Scores a file as a stream, in constant memory. */
 async function scoreFile(options: ScoreFileOptions): Promise<void> {
-  const { model, events, onlyFlagged, withReasons, onBadLine } = options;
+  const { model, events, shard, onlyFlagged, withReasons, onBadLine } = options;
   const threshold = options.threshold ?? model.card.threshold?.anomaly;
   if (onlyFlagged && threshold === undefined) {
     throw new UsageError(
@@ -79,7 +93,11 @@ async function scoreFile(options: ScoreFileOptions): Promise<void> {
   const lines = new ScoreLines();
   const hash = new Uint32Array(2);
   const counts = { ok: 0, suspicious: 0, unknown: 0 };
-  const reader = new EventReader({ name, onBadLine }, (record) => {
+  const { stretch, chunks, sizeBytes } = await eventsOf(events, shard).catch((error) => {
+    file?.abandon();
+    throw error;
+  });
+  const reader = new EventReader({ name, onBadLine, stretch }, (record) => {
     hashEntityBytes(record.bytes, record.entityStart, record.entityEnd, hash);
     const figures = model.assess(hash[0], hash[1], record.words, 0, options.threshold);
     counts[figures.verdict]++;
@@ -88,38 +106,44 @@ async function scoreFile(options: ScoreFileOptions): Promise<void> {
   });
   const progress = startProgress({
     label: `scoring ${name}`,
-    total: fileSizeBytes(events) / 1e6,
+    total: sizeBytes / 1e6,
     unit: 'MB',
   });
   let read = 0;
   try {
-    for await (const chunk of readChunks(events, (bytes) => {
+    for await (const chunk of chunks((bytes) => {
       read += bytes;
     })) {
       reader.push(chunk);
       await write(lines.take(), file);
       progress.update(read / 1e6);
+      if (reader.isOver) break;
     }
     const summary = reader.finish();
     await write(lines.take(), file);
+    // No bytes at all are no gzip.
+    if (file?.sizeBytes === 0 && isGzipName(file.path)) file.write(gzipSync(''));
     file?.commit();
     progress.stop();
     const verdicts =
       threshold === undefined
         ? 'no verdicts: the model has no threshold of its own; --threshold says from where on an event is suspicious'
         : `${grouped(counts.suspicious)} suspicious, ${grouped(counts.ok)} ok, ${grouped(counts.unknown)} unknown`;
-    process.stderr.write(`${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
+    const whose = shard === undefined ? '' : `${describeShard(shard)}: `;
+    process.stderr.write(`${whose}${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
   } finally {
     progress.stop();
     file?.abandon();
   }
 }
 
+const isGzipName = (path: string) => path.endsWith('.gz');
+
 async function write(bytes: Uint8Array, file: AtomicFile | undefined): Promise<void> {
   if (bytes.length === 0) return;
   if (file) {
     // Members of gzip may follow each other (RFC 1952, 2.2).
-    file.write(file.path.endsWith('.gz') ? gzipSync(bytes) : bytes);
+    file.write(isGzipName(file.path) ? gzipSync(bytes) : bytes);
     return;
   }
   // The buffer is used again: wait until the reader of the pipe has it.

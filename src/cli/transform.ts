@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { Command } from 'commander';
 import { counted, grouped, quoted, UsageError } from '../errors.ts';
 import { leaveSignals, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
+import { outputName, sharedFileSize } from '../files/shard.ts';
 import { answerForm, requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
 import type { TransformOptions } from '../transform/options.ts';
@@ -9,6 +10,7 @@ import { TransformJob } from '../transform/transformJob.ts';
 import { transformStream } from '../transform/transformStream.ts';
 import { integerOption, numberOption } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
+import { SHARD_HELP, shardOption } from './shardOption.ts';
 
 interface TransformFlags {
   out?: string;
@@ -21,6 +23,7 @@ interface TransformFlags {
   onBadRecord: string;
   gzip?: boolean;
   threads?: string;
+  shard?: string;
 }
 
 /** `ip-insights transform`: files of records → files of answers, as AWS's batch transform has them. */
@@ -59,13 +62,17 @@ export function transformCommand(): Command {
     )
     .option('--gzip', 'compress the outputs: X.out.gz')
     .option('--threads <n>', 'threads that score (default: one for each core)')
+    .option('--shard <which>', `${SHARD_HELP}; X.00003-of-00010.out has its part of X.out`)
     .action(async (model: string, inputs: string[], flags: TransformFlags) => {
       const options = transformOptions(flags);
       const threads =
         flags.threads === undefined
           ? availableParallelism()
           : integerOption('--threads', flags.threads, 1, 64);
-      if (!inputs.includes('-')) return runJob({ model, inputs, out: flags.out, options, threads });
+      const { shard } = shardOption(flags.shard);
+      const out = flags.out === undefined ? undefined : outputName('--out', flags.out, shard);
+      if (shard && inputs.includes('-')) sharedFileSize('-');
+      if (!inputs.includes('-')) return runJob({ model, inputs, out, options, shard, threads });
       if (inputs.length > 1) {
         throw new UsageError(`transform: expected - alone or files, got ${quoted(inputs.join(' '))}.`);
       }

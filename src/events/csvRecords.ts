@@ -39,6 +39,9 @@ export class CsvRecords {
   readonly #limit: number;
   readonly #recordsAreLines: boolean;
   #carry = new Uint8Array(0);
+  /** bytes of the text before `#carry` */
+  #passed = 0;
+  readonly #until: number;
   /** inside a line that is given up; the next record starts after its end */
   #skippingLine = false;
   #fieldCount = 0;
@@ -47,14 +50,43 @@ export class CsvRecords {
   /**
    * @param maxRecordBytes  longest record, without its line end
    * @param recordsAreLines a quoted field must end where its line ends
+   * @param until           records that begin at this byte of the text or behind it are not read
    */
-  constructor(sink: RecordSink, maxRecordBytes = MAX_RECORD_BYTES, recordsAreLines = false) {
+  constructor(
+    sink: RecordSink,
+    maxRecordBytes = MAX_RECORD_BYTES,
+    recordsAreLines = false,
+    until = Number.POSITIVE_INFINITY,
+  ) {
     this.#sink = sink;
     this.#limit = maxRecordBytes;
     this.#recordsAreLines = recordsAreLines;
+    this.#until = until;
+  }
+
+  /** Whether the next record would begin at `until` or behind it: more bytes change nothing. */
+  get isOver(): boolean {
+    return !this.#skippingLine && this.#passed >= this.#until;
+  }
+
+  /** Where the next record begins in the text; inside a line that is given up, the next byte. */
+  get place(): number {
+    return this.#passed;
+  }
+
+  /** Whether it stands at the beginning of a record of which nothing has come yet. */
+  get isBetween(): boolean {
+    return this.#carry.length === 0 && !this.#skippingLine;
+  }
+
+  /** Takes bytes as read, whole records that somebody else has looked at. To be called between records. */
+  pass(bytes: number, lines: number): void {
+    this.#passed += bytes;
+    this.lines += lines;
   }
 
   push(chunk: Uint8Array): void {
+    if (this.isOver) return;
     let bytes = chunk;
     if (this.#carry.length > 0) {
       bytes = new Uint8Array(this.#carry.length + chunk.length);
@@ -62,19 +94,20 @@ export class CsvRecords {
       bytes.set(chunk, this.#carry.length);
     }
     const rest = this.#scan(bytes, false);
+    this.#passed += rest;
     this.#carry = bytes.slice(rest);
   }
 
   /** The last record, where the input does not end in a line end. */
   finish(): void {
-    if (this.#carry.length > 0) this.#scan(this.#carry, true);
+    if (this.#carry.length > 0) this.#passed += this.#scan(this.#carry, true);
     this.#carry = new Uint8Array(0);
   }
 
   /** @returns where the first incomplete record starts */
   #scan(bytes: Uint8Array, last: boolean): number {
     let at = 0;
-    while (at < bytes.length) {
+    while (at < bytes.length && (this.#skippingLine || this.#passed + at < this.#until)) {
       if (this.#skippingLine) {
         const end = bytes.indexOf(NEWLINE, at);
         if (end < 0) return bytes.length;

@@ -67,6 +67,18 @@ export interface ReadOptions {
    * its line, and a byte-order mark is one before line 1 only.
    */
   linesFrom?: number | undefined;
+  /** The bytes begin somewhere in a larger text, in which records may have several lines. */
+  stretch?: Stretch | undefined;
+}
+
+/** Records of a text that follow each other. */
+export interface Stretch {
+  /** where the first one begins, in bytes; a byte-order mark stands before byte 0 only */
+  byte: number;
+  /** the number of its first line */
+  line: number;
+  /** records that begin at this byte or behind it are not read; bytes behind it may be needed to know that one is damaged */
+  until: number;
 }
 
 /** Parses the events' CSV (`entity,address[,time]`, no header needed) as its bytes arrive. */
@@ -91,7 +103,7 @@ export class EventReader {
   constructor(options: ReadOptions, onEvent: (event: EventRecord) => void) {
     this.#options = options;
     this.#onEvent = onEvent;
-    const { onBadLine, linesFrom } = options;
+    const { onBadLine, linesFrom, stretch } = options;
     const sink = {
       record: (bytes: Uint8Array, fieldCount: number, line: number) => this.#record(bytes, fieldCount, line),
       problem: (problem: RecordProblem, line: number) => {
@@ -102,10 +114,19 @@ export class EventReader {
         if (typeof onBadLine === 'function') this.#blankLines.push(line);
       },
     };
-    this.#records = new CsvRecords(sink, MAX_RECORD_BYTES, linesFrom !== undefined);
+    this.#records = new CsvRecords(sink, MAX_RECORD_BYTES, linesFrom !== undefined, stretch?.until);
+    if (stretch) {
+      this.#records.pass(stretch.byte, stretch.line - 1);
+      if (stretch.byte > 0) this.#head = undefined;
+    }
     if (linesFrom === undefined) return;
     this.#records.lines = linesFrom - 1;
     if (linesFrom > 1) this.#head = undefined;
+  }
+
+  /** Whether all records of the stretch are read: more bytes change nothing. */
+  get isOver(): boolean {
+    return this.#head === undefined && this.#records.isOver;
   }
 
   push(chunk: Uint8Array): void {
@@ -124,7 +145,8 @@ export class EventReader {
   finish(): ReadSummary {
     if (this.#head !== undefined) this.#start();
     this.#records.finish();
-    this.summary.lines = this.#records.lines - ((this.#options.linesFrom ?? 1) - 1);
+    const { linesFrom, stretch } = this.#options;
+    this.summary.lines = this.#records.lines - ((linesFrom ?? stretch?.line ?? 1) - 1);
     this.summary.blankLines = this.#records.blankLines;
     return this.summary;
   }
@@ -132,11 +154,8 @@ export class EventReader {
   #start(): void {
     const head = this.#head!;
     this.#head = undefined;
-    const { name } = this.#options;
-    if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
-      throw new InputError(`${name}: expected UTF-8 text, got UTF-16. Convert it: iconv -f UTF-16 -t UTF-8.`);
-    }
-    const mark = head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
+    const mark = textStart(head, this.#options.name);
+    this.#records.pass(mark, 0);
     this.#records.push(mark === 0 ? head : head.subarray(mark));
   }
 
@@ -235,6 +254,18 @@ export class EventReader {
     if (onBadLine !== 'skip') onBadLine(line, sentence);
     this.summary.skipped.set(reason, (this.summary.skipped.get(reason) ?? 0) + 1);
   }
+}
+
+/**
+ * How many bytes of byte-order mark a text begins with.
+ * @param head its first three bytes at least, where it has as many
+ * @throws InputError where it is UTF-16
+ */
+export function textStart(head: Uint8Array, name: string): number {
+  if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) {
+    throw new InputError(`${name}: expected UTF-8 text, got UTF-16. Convert it: iconv -f UTF-16 -t UTF-8.`);
+  }
+  return head[0] === 0xef && head[1] === 0xbb && head[2] === 0xbf ? 3 : 0;
 }
 
 const EVENT_COLUMNS = 'entity,address[,time]';

@@ -86,6 +86,28 @@ export async function* readChunks(
   }
 }
 
+/**
+ * Bytes [from, to) of a plain file, as they lie there.
+ * @throws InputError where the file cannot be read
+ */
+export async function* readRange(
+  path: string,
+  from: number,
+  to: number,
+  onBytes: (bytes: number) => void = () => {},
+): AsyncGenerator<Uint8Array> {
+  if (from >= to) return;
+  // `end` is the last byte.
+  const source = createReadStream(path, { start: from, end: to - 1, highWaterMark: 1 << 20 });
+  try {
+    yield* countedChunks(source, onBytes);
+  } catch (error) {
+    throw readFailure(path, error);
+  } finally {
+    source.destroy();
+  }
+}
+
 async function* countedChunks(
   source: AsyncIterable<Buffer>,
   onBytes: (bytes: number) => void,

@@ -40,8 +40,10 @@ export interface LedgerInput {
   from: number;
   /** one past the last block */
   to: number;
-  /** rows of a Parquet file; text has lines, counted by block */
+  /** rows of a Parquet file that were read; text has lines, counted by block */
   rowCount?: number;
+  /** of text: the byte of the file that its first line begins at; there are lines before where it is not 0 */
+  startByte: number;
 }
 
 /** SQL that turns a parsed relation into rows of the ledger, before numbering. */
@@ -99,7 +101,7 @@ function insertBlockSql(
 
 function linesSql(carriageReturns: boolean): string {
   const text = 'decode($1::BLOB)';
-  const unix = `rtrim(replace(${text}, chr(13) || chr(10), chr(10)), chr(13))`;
+  const unix = `replace(${text}, chr(13) || chr(10), chr(10))`;
   return `
     SELECT unnest(l) AS "#line", len(l) AS "#last"
     FROM (SELECT string_split(${carriageReturns ? unix : text}, chr(10)) AS l)`;
@@ -137,7 +139,8 @@ export class Ledger {
 
   /**
    * Enters all lines of one input.
-   * @param given what the user wrote, to name the option where its SQL fails on a row
+   * @param given     what the user wrote, to name the option where its SQL fails on a row
+   * @param startByte where the first line begins in the file
    */
   async addLines(
     blocks: AsyncGenerator<LineBlock>,
@@ -146,6 +149,7 @@ export class Ledger {
     timeNeeded: boolean,
     context: ExpressionContext,
     given: Expressions,
+    startByte = 0,
   ): Promise<void> {
     const from = this.#blocks;
     let failed = false;
@@ -192,7 +196,7 @@ export class Ledger {
     await blocks.return(undefined);
     await this.#setThreads(this.#threads);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-    this.#inputs.push({ path: context.path, from, to: this.#blocks });
+    this.#inputs.push({ path: context.path, from, to: this.#blocks, startByte });
   }
 
   async #setThreads(threads: number): Promise<void> {
@@ -222,17 +226,20 @@ export class Ledger {
     return undefined;
   }
 
-  /** Enters all rows of a Parquet file. */
+  /**
+   * Enters rows of a Parquet file.
+   * @param rows how many are in the relation, and the highest number that one may have
+   */
   async addRows(
     relation: string,
-    rowCount: number,
+    rows: { count: number; last: number },
     sql: CheckedExpressions,
     timeNeeded: boolean,
     context: ExpressionContext,
     given: Expressions,
   ): Promise<void> {
     const from = this.#blocks;
-    this.#blocks += Math.floor(rowCount / LINES_PER_BLOCK) + 1;
+    this.#blocks += Math.floor(rows.last / LINES_PER_BLOCK) + 1;
     try {
       await this.#database.connection.run(`
         INSERT INTO ledger
@@ -242,7 +249,7 @@ export class Ledger {
     } catch (error) {
       throw (await this.#blame(relation, new Uint8Array(), given, context)) ?? error;
     }
-    this.#inputs.push({ path: context.path, from, to: this.#blocks, rowCount });
+    this.#inputs.push({ path: context.path, from, to: this.#blocks, rowCount: rows.count, startByte: 0 });
   }
 
   /** Has `parseAddress` decide about every address that is not plain IPv4; makes the view `events`. */

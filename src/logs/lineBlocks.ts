@@ -35,18 +35,21 @@ export interface LineBlock {
 }
 
 /**
- * @param chunks the bytes, decompressed
- * @param path   for messages
+ * @param chunks  the bytes, decompressed
+ * @param path    for messages
+ * @param isStart whether they begin where the text does, where a byte-order mark may stand
  * @throws InputError where the text is UTF-16
  */
 export async function* readLineBlocks(
   chunks: AsyncIterable<Uint8Array>,
   path: string,
+  isStart = true,
 ): AsyncGenerator<LineBlock> {
   const free: Buffer[] = [];
   const take = () => free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const blockOf = (owner: Buffer, end: number): LineBlock => {
-    const bytes = withMarkers(owner.subarray(0, end));
+    // Of a line's carriage returns one belongs to its end, the last line's too, whose LF is not here.
+    const bytes = withMarkers(owner.subarray(0, end > 0 && owner[end - 1] === CR ? end - 1 : end));
     let released = false;
     return {
       bytes,
@@ -61,7 +64,7 @@ export async function* readLineBlocks(
   let buffer = take();
   let filled = 0;
   let dropping = false;
-  let start = true;
+  let start = isStart;
   for await (const chunk of chunks) {
     let at = 0;
     while (at < chunk.length) {

@@ -92,6 +92,15 @@ export async function writeByTime(
   );
 }
 
+/** The events of a condition in the order of the log. */
+export async function writeInLogOrder(
+  connection: DuckDBConnection,
+  condition: string,
+  file: string,
+): Promise<void> {
+  await writeLines(connection, `SELECT ${LINE} FROM events WHERE ${condition} ORDER BY position`, file);
+}
+
 /**
  * The events of a condition in an order that seed and position in the log fix: sorted by `shuffleKey`.
  * @param seed integer, 0 to 2^53 − 1

@@ -1,14 +1,23 @@
 import { closeSync, openSync, statSync } from 'node:fs';
-import { explainBadAddress } from '../addresses/address.ts';
-import { InputError, quoted, UsageError } from '../errors.ts';
+import { InputError, UsageError } from '../errors.ts';
 import { removeTemporary, renameTemporary, temporaryBeside, writeFailure } from '../files/atomicFile.ts';
-import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
-import { type Database, databaseFailure, openDatabase, queryRows, watched } from './database.ts';
+import { fileSizeBytes, inputName, readChunks, readRange } from '../files/input.ts';
+import { lineStartFrom } from '../files/lineBorders.ts';
+import {
+  cutFiles,
+  type FileShare,
+  isGzip,
+  outputName,
+  refuseOutputsAmong,
+  type Shard,
+  sharedFileSize,
+} from '../files/shard.ts';
+import { type Database, databaseFailure, openDatabase, watched } from './database.ts';
 import { chooseFormat, type FormatName, firstLines } from './detect.ts';
 import { checkExpressions, type ExpressionContext, type Expressions } from './expressions.ts';
 import { REASON, SKIPPED } from './format.ts';
 import { checkOutputs, findInputFiles } from './inputFiles.ts';
-import { Ledger, LINES_PER_BLOCK_BITS } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { type LineBlock, readLineBlocks } from './lineBlocks.ts';
 import {
   countEvents,
@@ -17,9 +26,11 @@ import {
   isoTime,
   type Split,
   writeByTime,
+  writeInLogOrder,
   writeShuffled,
 } from './outputs.ts';
 import { openParquet, PARQUET_MAGIC } from './parquet.ts';
+import { findExamples } from './skippedLines.ts';
 import { spool } from './spool.ts';
 import { accountOfLines, formatExamples, type PrepareSummary } from './summary.ts';
 
@@ -30,11 +41,15 @@ export interface PrepareOptions extends Expressions {
   /** files, globs, `-` for standard input */
   inputs: readonly string[];
   format?: FormatName;
-  /** file for the training events, in an order that `seed` fixes */
+  /** file for the training events, in an order that `seed` fixes; `{shard}` in it becomes the shard's name */
   train: string;
-  /** file for the test events, in the order of time; goes with `split` */
+  /** file for the test events, in the order of time; goes with `split`; `{shard}` as in `train` */
   test?: string;
   split?: Split;
+  /** `log`: both files have the order of the log */
+  order?: 'shuffled' | 'log';
+  /** a part of the inputs; needs the order of the log, and no split by a share */
+  shard?: Shard;
   /** integer, 0 to 2^53 − 1 */
   seed?: number;
   threads?: number;
@@ -62,14 +77,17 @@ export interface PrepareProgress {
  * written, and where no event is left
  */
 export async function prepareLog(options: PrepareOptions): Promise<PrepareSummary> {
-  const { train, test, split, seed = 1 } = options;
-  if ((test === undefined) !== (split === undefined)) {
+  const { split, order = 'shuffled', shard, seed = 1 } = options;
+  if ((options.test === undefined) !== (split === undefined)) {
     throw new UsageError(
-      test === undefined
+      options.test === undefined
         ? '--split: there is no file for the test events. Name one with --test.'
         : '--test: nothing says which events it is for. Add --split-at with a date, or --split with a share such as 0.7.',
     );
   }
+  if (shard) refuseWholeOnly(options);
+  const train = outputName('--train', options.train, shard);
+  const test = options.test === undefined ? undefined : outputName('--test', options.test, shard);
   const outputs = [train, ...(test === undefined ? [] : [test])];
   const temporaries: string[] = [];
   let database: Database | undefined;
@@ -87,11 +105,17 @@ export async function prepareLog(options: PrepareOptions): Promise<PrepareSummar
       ...(test === undefined ? [] : [['--test', test] as [string, string]]),
       ...(options.otherOutputs ?? []),
     ]);
+    if (shard) {
+      refuseOutputsAmong(inputs, '--train', options.train, shard);
+      refuseOutputsAmong(inputs, '--test', options.test ?? '', shard);
+    }
     const ledger = await Ledger.create(database, options.threads ?? 2);
-    const formats = await fillLedger(database, ledger, inputs, options);
+    const formats = await fillLedger(database, ledger, inputs, { ...options, train });
     await ledger.close();
     const summary = await summarise(database, ledger, formats);
-    if (summary.events === 0) throw noEvents(summary, inputs);
+    if (shard) summary.shard = shard;
+    // A part of a log may well have none.
+    else if (summary.events === 0) throw noEvents(summary, inputs);
 
     const writing = (path: string, work: () => Promise<void>) =>
       watched(
@@ -102,9 +126,15 @@ export async function prepareLog(options: PrepareOptions): Promise<PrepareSummar
     const { isTraining, isTest } = await findCut(connection, split);
     summary.train = { path: train, ...(await countEvents(connection, isTraining)) };
     if (test !== undefined) summary.test = { path: test, ...(await countEvents(connection, isTest)) };
-    refuseEmptySide(summary, split);
-    await writing(train, () => writeShuffled(connection, isTraining, seed, temporaries[0]));
-    if (test !== undefined) await writing(test, () => writeByTime(connection, isTest, temporaries[1]));
+    if (!shard) refuseEmptySide(summary, split);
+    const write = (path: string, condition: string, file: string) =>
+      writing(path, () => {
+        if (order === 'log') return writeInLogOrder(connection, condition, file);
+        if (path === train) return writeShuffled(connection, condition, seed, file);
+        return writeByTime(connection, condition, file);
+      });
+    await write(train, isTraining, temporaries[0]);
+    if (test !== undefined) await write(test, isTest, temporaries[1]);
     database.close();
     database = undefined;
     for (const [i, path] of outputs.entries()) renameTemporary(temporaries[i], path);
@@ -115,6 +145,21 @@ export async function prepareLog(options: PrepareOptions): Promise<PrepareSummar
     database?.close();
     for (const temporary of temporaries) removeTemporary(temporary);
   }
+}
+
+/** What needs all events at once cannot be done to a part of them. @throws UsageError */
+function refuseWholeOnly({ order, split, inputs }: PrepareOptions): void {
+  if (split?.kind === 'share') {
+    throw new UsageError(
+      '--split: expected --split-at with --shard, as a share is known of the whole log only. Name a moment with --split-at.',
+    );
+  }
+  if (order !== 'log') {
+    throw new UsageError(
+      '--shard: expected --order log with it, as the whole log alone can be shuffled or sorted. Add --order log: `train` needs no other order.',
+    );
+  }
+  if (inputs.includes('-')) sharedFileSize('-');
 }
 
 /** Makes the file that the output is written to, so that a place that cannot be written to is told at once. */
@@ -150,24 +195,34 @@ async function fillLedger(
     address: options.address,
     time: options.time,
   };
-  const totalBytes = inputs.includes('-') ? 0 : inputs.reduce((sum, path) => sum + fileSizeBytes(path), 0);
+  const shares = sharesOf(inputs, options.shard);
+  const ownBytes = (path: string, share: FileShare) =>
+    share === ALL ? fileSizeBytes(path) : share.to - share.from;
+  const totalBytes = inputs.includes('-')
+    ? 0
+    : inputs.reduce((sum, path, i) => sum + (shares[i] ? ownBytes(path, shares[i]) : 0), 0);
   const timeIsNeeded = options.split !== undefined;
   let bytes = 0;
   const formats: string[] = [];
-  for (const path of inputs) {
-    const chunks = readChunks(path, (read) => {
+  for (const [i, path] of inputs.entries()) {
+    const share = shares[i];
+    if (share === undefined) continue;
+    const onBytes = (read: number) => {
       bytes += read;
       onProgress({ stage: 'reading', done: bytes / 1e6, total: totalBytes / 1e6, unit: 'MB' });
-    });
+    };
+    const chunks = readChunks(path, share.isWhole ? onBytes : undefined);
     const { value: first, done } = await chunks.next();
     const isParquet = !done && Buffer.from(first.subarray(0, 4)).toString('latin1') === PARQUET_MAGIC;
     if (isParquet && (format === 'auto' || format === 'parquet')) {
       const file = await spool(path, first, chunks, options.train);
       try {
-        const parquet = await openParquet(database.connection, file.path, path);
+        const size = share.isWhole ? 1 : fileSizeBytes(path);
+        const part = share.isWhole ? { from: 0, to: 1 } : { from: share.from / size, to: share.to / size };
+        const parquet = await openParquet(database.connection, file.path, path, part);
         const context: ExpressionContext = { path, format: 'parquet', ...parquet };
         const sql = await checkExpressions(database.connection, given, context);
-        await ledger.addRows(parquet.relation, parquet.rowCount, sql, timeIsNeeded, context, given);
+        await ledger.addRows(parquet.relation, parquet.rows, sql, timeIsNeeded, context, given);
       } finally {
         file.remove();
       }
@@ -190,17 +245,29 @@ async function fillLedger(
     const log = chooseFormat(format, firstLines(head.value.bytes), path);
     const context: ExpressionContext = { ...log, path, format: log.name };
     const sql = await checkExpressions(database.connection, given, context);
-    await ledger.addLines(
-      joined<LineBlock>(head.value, blocks),
-      log.parse,
-      sql,
-      timeIsNeeded || log.timeRequired,
-      context,
-      given,
-    );
+    const timeNeeded = timeIsNeeded || log.timeRequired;
+    if (share.isWhole) {
+      const all = joined<LineBlock>(head.value, blocks);
+      await ledger.addLines(all, log.parse, sql, timeNeeded, context, given);
+    } else {
+      // What the format is stands at the file's beginning, whoever has that.
+      await blocks.return(undefined);
+      const [from, to] = [lineStartFrom(path, share.from), lineStartFrom(path, share.to)];
+      const own = readLineBlocks(readRange(path, from, to, onBytes), path, from === 0);
+      await ledger.addLines(own, log.parse, sql, timeNeeded, context, given, from);
+    }
     formats.push(log.name);
   }
   return formats;
+}
+
+/** Every file of an unsharded run. */
+const ALL: FileShare = { from: 0, to: 0, isWhole: true };
+
+function sharesOf(inputs: readonly string[], shard: Shard | undefined): (FileShare | undefined)[] {
+  if (shard === undefined) return inputs.map(() => ALL);
+  const files = inputs.map((path) => ({ path, sizeBytes: sharedFileSize(path) }));
+  return cutFiles(files, shard, isGzip);
 }
 
 /** The generator again, with what was taken from it. */
@@ -231,69 +298,6 @@ async function summarise(database: Database, ledger: Ledger, formats: string[]):
   const filtered = lines - events - headers - Object.values(skipped).reduce((sum, n) => sum + n, 0);
   const examples = await findExamples(database, ledger, perBlock);
   return { inputs, lines, events, filtered, headers, skipped, examples };
-}
-
-/** The summary shows the first line of each reason, and this many lines where there are as many. */
-const EXAMPLES = 3;
-
-async function findExamples(
-  database: Database,
-  ledger: Ledger,
-  perBlock: readonly number[],
-): Promise<PrepareSummary['examples']> {
-  const skipped = `
-    SELECT position, text,
-      CASE WHEN reason = ${REASON.eventIfAddress} THEN ${REASON.noAddress} ELSE CAST(reason AS INTEGER) END AS reason
-    FROM ledger LEFT JOIN odd_addresses ON text = written
-    WHERE reason >= ${REASON.blank} OR (reason = ${REASON.eventIfAddress} AND canonical IS NULL)`;
-  const perReason = await queryRows(
-    database.connection,
-    `SELECT reason, unnest(arg_min({position: position, text: text}, position, ${EXAMPLES}), recursive := true)
-     FROM (${skipped}) GROUP BY reason`,
-  );
-  const all = perReason as { reason: number; position: bigint; text: string | null }[];
-  all.sort((a, b) => Number(a.position - b.position));
-  const isFirst = (row: (typeof all)[number]) => all.find(({ reason }) => reason === row.reason) === row;
-  const firsts = all.filter(isFirst);
-  const others = all.filter((row) => !isFirst(row)).slice(0, Math.max(0, EXAMPLES - firsts.length));
-  const shown = [...firsts, ...others].sort((a, b) => Number(a.position - b.position));
-  return shown.map(({ position, reason, text }) => {
-    const { path, line } = placeOf(position, ledger, perBlock);
-    return {
-      path,
-      line,
-      reason: SKIPPED.find(([code]) => code === reason)![1],
-      explanation: explain(reason, text),
-    };
-  });
-}
-
-/** Input and line number, from 1, of a position in the ledger. */
-function placeOf(
-  position: bigint,
-  ledger: Ledger,
-  perBlock: readonly number[],
-): { path: string; line: number } {
-  const bits = BigInt(LINES_PER_BLOCK_BITS);
-  const block = Number(position >> bits);
-  const input = ledger.inputs.find(({ from, to }) => block >= from && block < to)!;
-  const path = inputName(input.path);
-  if (input.rowCount !== undefined) return { path, line: Number(position - (BigInt(input.from) << bits)) };
-  const before = perBlock.slice(input.from, block).reduce((sum, n) => sum + n, 0);
-  return { path, line: before + Number(position & ((1n << bits) - 1n)) };
-}
-
-function explain(reason: number, text: string | null): string {
-  switch (reason) {
-    case REASON.noAddress:
-      return text ? `, ${quoted(text)}: ${explainBadAddress(text)}` : '';
-    case REASON.badTime:
-      return text ? `, ${quoted(text)}` : ', it is missing';
-    case REASON.malformed:
-      return `, ${quoted(text ?? '')}`;
-    default:
-      return '';
-  }
 }
 
 /** Says which reasons took all lines. */

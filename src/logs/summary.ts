@@ -1,4 +1,5 @@
 import { counted, grouped } from '../errors.ts';
+import { describeShard, type Shard } from '../files/shard.ts';
 
 /** Events of one output. */
 export interface EventCounts {
@@ -12,6 +13,8 @@ export interface EventCounts {
 
 /** What became of every line. `lines` = `events` + `filtered` + `headers` + the sum of `skipped`. */
 export interface PrepareSummary {
+  /** which part of the inputs this is about; undefined: all of them */
+  shard?: Shard;
   inputs: { path: string; format: string; lines: number }[];
   lines: number;
   events: number;
@@ -29,7 +32,8 @@ export interface PrepareSummary {
 
 /** The first line accounts for every line of the input; the others say what was written. */
 export function formatSummary(summary: PrepareSummary): string[] {
-  const lines = [accountOfLines(summary), ...formatExamples(summary)];
+  const whose = summary.shard === undefined ? '' : `${describeShard(summary.shard)}: `;
+  const lines = [`${whose}${accountOfLines(summary)}`, ...formatExamples(summary)];
   for (const [what, part] of [
     ['train', summary.train],
     ['test', summary.test],

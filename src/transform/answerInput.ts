@@ -1,5 +1,5 @@
 import { grouped, InputError } from '../errors.ts';
-import { inputName, readChunks } from '../files/input.ts';
+import { inputName, readChunks, readRange } from '../files/input.ts';
 import type { AnswerOptions } from '../inference/answer.ts';
 import type { ScoringCrew } from '../inference/crew.ts';
 import type { RequestFormat } from '../inference/mediaTypes.ts';
@@ -7,7 +7,7 @@ import { RequestError } from '../inference/requestError.ts';
 import { answersInOrder } from './answersInOrder.ts';
 import type { FileProgress } from './jobJournal.ts';
 import { type LineBlock, LineCutter } from './lineCutter.ts';
-import { BLOCK_BYTES, formatOf, type TransformOptions } from './options.ts';
+import { BLOCK_BYTES, formatOf, isOneRequest, showsBatches, type TransformOptions } from './options.ts';
 
 /** A model at hand in the threads of a crew. */
 export interface CrewModel {
@@ -37,12 +37,21 @@ export class FileFailure extends InputError {
   }
 }
 
+/** A part of a plain file. */
+export interface InputPart {
+  /** the byte behind it; where it begins, `from` says */
+  to: number;
+  /** whether more records follow it */
+  goesOn: boolean;
+}
+
 /** Blocks that are being answered take no more memory than this, in bytes, unless a single one does. */
 const IN_FLIGHT_BYTES = 1 << 28;
 
 /**
  * Answers an input, in its order.
  * @param from where an earlier run has ended; the sink has the answers before
+ * @param part undefined: the whole input
  * @throws FileFailure where it cannot be read, or has a record that is none and `onBadRecord` is `error`
  */
 export async function answerInput(
@@ -52,11 +61,12 @@ export async function answerInput(
   from: Omit<FileProgress, 'outputBytes'>,
   sink: AnswerSink,
   blockBytes = BLOCK_BYTES[options.form.detail],
+  part?: InputPart,
 ): Promise<void> {
   const { form, onBadRecord, maxPayloadBytes, strategy } = options;
   const name = inputName(input);
   const format = formatOf(input, options.contentType);
-  const splitType = options.splitType ?? (format === 'json' ? 'None' : 'Line');
+  const splitType = isOneRequest(input, options) ? 'None' : 'Line';
   if (format === 'json' && splitType === 'Line') {
     throw new FileFailure(
       `${name}: expected --split-type None for application/json, as such a file is one request, got Line.`,
@@ -66,8 +76,7 @@ export async function answerInput(
   const isJson = form.format === 'json';
   const behind = isJson && options.assembleWith === 'Line' ? Buffer.from('\n') : undefined;
   const apart = isJson && strategy === 'SingleRecord' ? (behind?.toString() ?? '') : undefined;
-  const showsBatches = isJson && strategy === 'MultiRecord';
-  const targetBytes = showsBatches ? maxPayloadBytes : Math.min(blockBytes, maxPayloadBytes);
+  const targetBytes = showsBatches(options) ? maxPayloadBytes : Math.min(blockBytes, maxPayloadBytes);
   const ask = ({ bytes, firstLine, isEnd }: LineBlock) => {
     const answer: AnswerOptions = { format, form, onBadRecord, counts: false };
     if (apart !== undefined) answer.apart = apart;
@@ -76,12 +85,14 @@ export async function answerInput(
   };
   const chunks = readable(
     name,
-    readChunks(input, (bytes) => sink.read(bytes), from.inputBytes),
+    part
+      ? readRange(input, from.inputBytes, part.to, (bytes) => sink.read(bytes))
+      : readChunks(input, (bytes) => sink.read(bytes), from.inputBytes),
   );
   const blocks =
     splitType === 'None'
       ? wholeFile(chunks, maxPayloadBytes)
-      : lineBlocks(chunks, format as 'csv' | 'jsonlines', targetBytes, maxPayloadBytes, from);
+      : lineBlocks(chunks, format as 'csv' | 'jsonlines', targetBytes, maxPayloadBytes, from, part?.goesOn);
   const inFlight = Math.max(1, Math.min((crew.sharers - 1) * 2, Math.floor(IN_FLIGHT_BYTES / targetBytes)));
   let { records, bad } = from;
   try {
@@ -121,9 +132,10 @@ async function* lineBlocks(
   targetBytes: number,
   maxLineBytes: number,
   { inputBytes, lines }: { inputBytes: number; lines: number },
+  goesOn = false,
 ): AsyncGenerator<LineBlock> {
   const from = { byte: inputBytes, lines };
-  const cutter = new LineCutter({ targetBytes, maxLineBytes, format, from });
+  const cutter = new LineCutter({ targetBytes, maxLineBytes, format, from, goesOn });
   for await (const chunk of chunks) yield* cutter.push(chunk);
   yield* cutter.finish();
 }

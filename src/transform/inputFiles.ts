@@ -2,6 +2,8 @@ import { readdirSync, type Stats, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { InputError, UsageError } from '../errors.ts';
 import { readFailure } from '../files/input.ts';
+import { cutFiles, type FileShare, isGzip, type Shard, shardName, sharedFileSize } from '../files/shard.ts';
+import { isOneRequest, showsBatches, type TransformOptions } from './options.ts';
 
 /** An input, and where its answers go. */
 export interface TransformFile {
@@ -9,6 +11,8 @@ export interface TransformFile {
   output: string;
   /** what it was when the job began; undefined for a pipe or device, which cannot be read twice */
   identity: InputIdentity | undefined;
+  /** what of it is answered; undefined: all */
+  share?: FileShare | undefined;
 }
 
 /** Two files with the same are taken for one. */
@@ -25,7 +29,8 @@ export interface FoundFiles {
 }
 
 /**
- * The files that the arguments name: folders with all below them, in the order of their names.
+ * The files that the arguments name: folders with all below them, in the order of their names. With a shard each output
+ * is a part: those of a.csv.out, a.csv.00003-of-00010.out and others, sort as they follow each other.
  * @param out folder for the outputs; undefined: beside the inputs
  * @throws UsageError where an output would be an input, the model, or that of two inputs; InputError where there is no such file
  */
@@ -33,11 +38,13 @@ export function findFiles(
   model: string,
   paths: string[],
   out: string | undefined,
-  isGzip: boolean,
+  compresses: boolean,
+  shard?: Shard,
 ): FoundFiles {
   const found: FoundFiles = { files: [], leftOut: 0 };
   const add = (input: string, stat: Stats, name: string) => {
-    const output = `${out === undefined ? input : join(out, name)}.out${isGzip ? '.gz' : ''}`;
+    const part = shard === undefined ? '' : `.${shardName(shard)}`;
+    const output = `${out === undefined ? input : join(out, name)}${part}.out${compresses ? '.gz' : ''}`;
     const identity = stat.isFile() ? { sizeBytes: stat.size, modified: stat.mtimeMs } : undefined;
     found.files.push({ input, output, identity });
   };
@@ -53,6 +60,23 @@ export function findFiles(
   }
   refuseClashes(model, found.files);
   return found;
+}
+
+/**
+ * The files that a shard has a share of.
+ * @throws UsageError where an answer would be cut, InputError where an input is a pipe or cannot be read
+ */
+export function ownFiles(files: TransformFile[], options: TransformOptions, shard: Shard): TransformFile[] {
+  const sizes = files.map(({ input }) => ({ path: input, sizeBytes: sharedFileSize(input) }));
+  const isUncut = (path: string) => isOneRequest(path, options) || isGzip(path);
+  const shares = cutFiles(sizes, shard, isUncut);
+  const own = files.map((file, i) => ({ ...file, share: shares[i] })).filter(({ share }) => share);
+  if (showsBatches(options) && own.some(({ share }) => !share!.isWhole)) {
+    throw new UsageError(
+      '--shard: expected an answer for each record, got one for each mini-batch, and those end elsewhere in a part of a file. Add --strategy SingleRecord, or --accept application/jsonlines.',
+    );
+  }
+  return own;
 }
 
 function statOf(path: string): Stats {

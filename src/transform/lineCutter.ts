@@ -24,6 +24,8 @@ export interface CutOptions {
   format: 'csv' | 'jsonlines';
   /** where the first byte stands in the text, and how many lines are before it */
   from?: { byte: number; lines: number };
+  /** whether the text is a part of one that goes on, with a line that is not blank; default: no */
+  goesOn?: boolean;
 }
 
 const NEWLINE = 10;
@@ -67,7 +69,7 @@ export class LineCutter {
   *finish(): Generator<LineBlock> {
     yield* this.#cutAll(true);
     if (this.#firstRecordEnd(true) > 0) yield* this.#cut(this.#filled);
-    if (this.#held) yield { ...this.#held, isEnd: true };
+    if (this.#held) yield { ...this.#held, isEnd: this.#options.goesOn !== true };
     this.#held = undefined;
   }
 

@@ -37,6 +37,15 @@ export function formatOf(path: string, contentType: string | undefined): Request
   return FORMATS[extname(path.replace(/\.gz$/i, '')).toLowerCase()] ?? 'csv';
 }
 
+/** Whether a file is one request, as `--split-type` says or as its format has it. @throws RequestError as `formatOf` */
+export function isOneRequest(path: string, { contentType, splitType }: TransformOptions): boolean {
+  return (splitType ?? (formatOf(path, contentType) === 'json' ? 'None' : 'Line')) === 'None';
+}
+
+/** Whether it can be seen in the outputs how records are put together to mini-batches. */
+export const showsBatches = ({ form, strategy }: TransformOptions): boolean =>
+  form.format === 'json' && strategy === 'MultiRecord';
+
 /**
  * Bytes of a block that a thread answers at once, where mini-batches do not show in the output. An answer of dot products then
  * is about what a thread may write ahead of its reader; vectors are hundreds of numbers a record, reasons several sentences.

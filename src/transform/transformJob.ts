@@ -3,12 +3,14 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { counted, grouped, InputError } from '../errors.ts';
 import { writeFailure } from '../files/atomicFile.ts';
 import { readFailure, readInto } from '../files/input.ts';
+import { lineEndsBefore, recordBorderFrom } from '../files/lineBorders.ts';
+import { describeShard, type Shard, shardName } from '../files/shard.ts';
 import { ScoringCrew } from '../inference/crew.ts';
-import { answerInput, type CrewModel, FileFailure } from './answerInput.ts';
-import { commonFolder, type FoundFiles, findFiles, type TransformFile } from './inputFiles.ts';
+import { answerInput, type CrewModel, FileFailure, type InputPart } from './answerInput.ts';
+import { commonFolder, type FoundFiles, findFiles, ownFiles, type TransformFile } from './inputFiles.ts';
 import { type FileProgress, type FileState, JobJournal } from './jobJournal.ts';
 import { JobLock } from './jobLock.ts';
-import type { TransformOptions } from './options.ts';
+import { formatOf, type TransformOptions } from './options.ts';
 import { Output } from './output.ts';
 import { PartFile, partNameOf } from './partFile.ts';
 
@@ -20,6 +22,8 @@ export interface JobSettings {
   /** folder for the outputs; undefined: beside the inputs */
   out: string | undefined;
   options: TransformOptions;
+  /** undefined: all of the inputs */
+  shard?: Shard | undefined;
   threads: number;
   /** between two notes of how far an output is: as much is lost where the process dies */
   stepMilliseconds?: number;
@@ -58,17 +62,20 @@ export class TransformJob {
   constructor(settings: JobSettings, listener: JobListener) {
     this.#settings = settings;
     this.#listener = listener;
-    const { model, inputs, out, options } = settings;
-    this.#found = findFiles(model, inputs, out, options.gzip);
-    const { files } = this.#found;
-    this.inputBytes = files.reduce((sum, { identity }) => sum + (identity?.sizeBytes ?? 0), 0);
-    this.#folder = out === undefined ? commonFolder(files) : resolve(out);
-    const [{ output }] = files;
-    // Jobs on single files of one folder do not meet.
+    const { model, inputs, out, options, shard } = settings;
+    this.#found = findFiles(model, inputs, out, options.gzip, shard);
+    const all = this.#found.files;
+    const files = shard === undefined ? all : ownFiles(all, options, shard);
+    this.#found.files = files;
+    this.inputBytes = files.reduce((sum, file) => sum + bytesOf(file), 0);
+    this.#folder = out === undefined ? commonFolder(all) : resolve(out);
+    const [{ output }] = all;
+    // Jobs on single files of one folder do not meet; nor do shards, whose outputs have names of their own.
+    const whose = shard === undefined ? '' : `.${shardName(shard)}`;
     this.#journalPath =
-      files.length === 1
+      all.length === 1
         ? join(dirname(resolve(output)), `.${basename(output)}.transform-progress.jsonl`)
-        : join(this.#folder, '.transform-progress.jsonl');
+        : join(this.#folder, `.transform-progress${whose}.jsonl`);
   }
 
   /**
@@ -122,12 +129,12 @@ export class TransformJob {
       this.#before++;
       this.#records += earlier.records;
       this.#bad += earlier.bad;
-      this.#listener.read(earlier.input.sizeBytes, file.input);
+      this.#listener.read(bytesOf(file), file.input);
       return;
     }
     if (earlier?.state === 'failed') {
       this.#failed.push(earlier.message!);
-      this.#listener.read(earlier.input.sizeBytes, file.input);
+      this.#listener.read(bytesOf(file), file.input);
       this.#listener.line(`${earlier.message} (The file is as it was at the last run.)`);
       return;
     }
@@ -137,9 +144,10 @@ export class TransformJob {
       if (input) journal.note(key, { input, state, ...progress, ...(message !== undefined && { message }) });
     };
     const begun = earlier?.state === 'begun' && sizeOf(partNameOf(file.output)) >= earlier.outputBytes;
-    const from = begun ? earlier : NOTHING;
     try {
-      const end = await this.#answer(file, crewModel, from, (progress) => note(progress, 'begun'));
+      const { start, part } = await partOf(file, this.#settings.options);
+      const from = begun ? earlier : start;
+      const end = await this.#answer(file, crewModel, from, part, (progress) => note(progress, 'begun'));
       note(end, 'done');
       this.#records += end.records;
       this.#bad += end.bad;
@@ -157,13 +165,14 @@ export class TransformJob {
     file: TransformFile,
     crewModel: CrewModel,
     from: FileProgress,
+    part: InputPart | undefined,
     note: (progress: FileProgress) => void,
   ): Promise<FileProgress> {
     makeFolder(dirname(file.output));
     // Another job may have this output among others.
     this.#fileLock = new JobLock(join(dirname(file.output), `.${basename(file.output)}.lock`));
     try {
-      return await this.#answerLocked(file, crewModel, from, note);
+      return await this.#answerLocked(file, crewModel, from, part, note);
     } finally {
       this.#fileLock.release();
     }
@@ -173,11 +182,12 @@ export class TransformJob {
     file: TransformFile,
     crewModel: CrewModel,
     from: FileProgress,
+    part: InputPart | undefined,
     note: (progress: FileProgress) => void,
   ): Promise<FileProgress> {
     const { options, blockBytes, stepMilliseconds = STEP_MILLISECONDS } = this.#settings;
-    const part = new PartFile(file.output, from.outputBytes);
-    const output = new Output((bytes) => part.write(bytes), options.gzip, from.outputBytes === 0);
+    const written = new PartFile(file.output, from.outputBytes);
+    const output = new Output((bytes) => written.write(bytes), options.gzip, from.outputBytes === 0);
     let at: Omit<FileProgress, 'outputBytes'> = from;
     let noted = performance.now();
     try {
@@ -192,21 +202,22 @@ export class TransformJob {
             at = progress;
             if (performance.now() - noted < stepMilliseconds) return;
             await output.flush();
-            part.sync();
-            note({ ...progress, outputBytes: part.sizeBytes });
+            written.sync();
+            note({ ...progress, outputBytes: written.sizeBytes });
             noted = performance.now();
           },
           read: (bytes) => this.#listener.read(bytes, file.input),
         },
         blockBytes,
+        part,
       );
       await output.finish();
       requireUnchanged(file);
-      part.commit();
-      return { ...at, outputBytes: part.sizeBytes };
+      written.commit();
+      return { ...at, outputBytes: written.sizeBytes };
     } catch (error) {
-      if (error instanceof FileFailure) part.remove();
-      else part.close();
+      if (error instanceof FileFailure) written.remove();
+      else written.close();
       throw error;
     }
   }
@@ -229,8 +240,32 @@ export class TransformJob {
     ];
     if (this.#before > 0) parts.push(`${counted(this.#before, 'file')} done by an earlier run`);
     if (leftOut > 0) parts.push(`${counted(leftOut, 'name')} in folders left out`);
-    return parts.join('; ');
+    const { shard } = this.#settings;
+    return `${shard === undefined ? '' : `${describeShard(shard)}: `}${parts.join('; ')}`;
   }
+}
+
+/** Bytes of a file that are answered. */
+function bytesOf({ identity, share }: TransformFile): number {
+  return share === undefined || share.isWhole ? (identity?.sizeBytes ?? 0) : share.to - share.from;
+}
+
+/**
+ * Where the answers of a file begin and end. Lines before a shard's part are counted, as messages have their numbers.
+ * @returns no part: all of the file
+ */
+async function partOf(
+  { input, share, identity }: TransformFile,
+  options: TransformOptions,
+): Promise<{ start: FileProgress; part?: InputPart }> {
+  if (share === undefined || share.isWhole) return { start: NOTHING };
+  const format = formatOf(input, options.contentType) === 'csv' ? 'csv' : 'jsonlines';
+  const border = (place: number) => recordBorderFrom(input, place, format);
+  const [from, to] = [border(share.from), border(share.to)];
+  return {
+    start: { ...NOTHING, inputBytes: from, lines: await lineEndsBefore(input, from) },
+    part: { to, goesOn: to < identity!.sizeBytes },
+  };
 }
 
 const NOTHING: FileProgress = { inputBytes: 0, lines: 0, outputBytes: 0, records: 0, bad: 0 };
