@@ -70,12 +70,16 @@ function blankLinesBefore(file: OpenFile, start: number, format: 'csv' | 'jsonli
         begin = from + i + 1;
         line.begin();
       } else if (!line.takes(bytes[i])) {
-        return begin;
+        return from + i === MARK.length - 1 && beginsWithMark(file) ? 0 : begin;
       }
     }
   }
   return 0;
 }
+
+/** A byte-order mark at the beginning of a text is no part of its first line. */
+const MARK = [0xef, 0xbb, 0xbf];
+const beginsWithMark = (file: OpenFile) => MARK.every((byte, i) => file.piece(i, 1)[0] === byte);
 
 /** Is shown the bytes of a line, from either end, as long as it may be a blank one. */
 class BlankLine {

@@ -48,8 +48,7 @@ export async function* readLineBlocks(
   const free: Buffer[] = [];
   const take = () => free.pop() ?? Buffer.allocUnsafeSlow(BLOCK_BYTES);
   const blockOf = (owner: Buffer, end: number): LineBlock => {
-    // Of a line's carriage returns one belongs to its end, the last line's too, whose LF is not here.
-    const bytes = withMarkers(owner.subarray(0, end > 0 && owner[end - 1] === CR ? end - 1 : end));
+    const bytes = withMarkers(owner.subarray(0, end));
     let released = false;
     return {
       bytes,
