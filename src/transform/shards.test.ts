@@ -108,17 +108,18 @@ const jsonLine = fc.oneof(
     '\ufeff{}',
   ),
 );
-const textOf = (line: fc.Arbitrary<string>) =>
+/** A byte-order mark stands before a record: alone in a file it is refused, as a request without a line. */
+const textOf = (line: fc.Arbitrary<string>, first: string) =>
   fc
     .tuple(fc.array(line, { maxLength: 14 }), fc.constantFrom('\n', '\r\n'), fc.boolean(), fc.boolean())
-    .map(
-      ([lines, end, isEnded, isMarked]) =>
-        (isMarked ? '\ufeff' : '') + lines.join(end) + (isEnded ? end : ''),
-    );
+    .map(([lines, end, isEnded, isMarked]) => {
+      const all = isMarked ? [`\ufeff${first}`, ...lines] : lines;
+      return all.join(end) + (isEnded ? end : '');
+    });
 const files = fc.record({
-  'a.csv': textOf(csvLine),
-  'b.jsonl': textOf(jsonLine),
-  'c.csv.gz': textOf(csvLine).map((text) => gzipSync(text)),
+  'a.csv': textOf(csvLine, 'u,8.8.8.8'),
+  'b.jsonl': textOf(jsonLine, '{"features":["u","8.8.8.8"]}'),
+  'c.csv.gz': textOf(csvLine, 'u,8.8.8.8').map((text) => gzipSync(text)),
   'd.csv': fc.constant(''),
   'e.json': fc.constant('{"instances":[{"features":["user_1","8.8.8.8"]}]}'),
 });
@@ -131,21 +132,21 @@ const ways = fc.constantFrom<Partial<TransformOptions>>(
 
 test('CSV and JSON lines, compressed, empty and whole requests: parts put together are the whole, marks of bad records too', async () => {
   await fc.assert(
-    fc.asyncProperty(files, ways, fc.integer({ min: 1, max: 7 }), async (contents, options, count) => {
+    fc.asyncProperty(files, ways, fc.integer({ min: 1, max: 5 }), async (contents, options, count) => {
       const place = withInputs(contents);
       await answer(place, options);
       await allShards(place, count, options);
       assertSame(place, options.gzip === true);
       rmSync(place, { recursive: true });
     }),
-    { numRuns: 25 },
+    { numRuns: 15 },
   );
 });
 
 test('more shards than bytes', async () => {
   const place = withInputs({ 'a.csv': '\n\nuser_1,8.8.8.8\n\nx\n\n' });
   await answer(place, {});
-  await allShards(place, 30, {});
+  await allShards(place, 25, {});
   assertSame(place, false);
 });
 

@@ -84,6 +84,8 @@ export class TransformJob {
    */
   async run(): Promise<string> {
     const { model, threads } = this.#settings;
+    // There are more shards than files have bytes.
+    if (this.#found.files.length === 0) return this.#summary();
     makeFolder(dirname(this.#journalPath));
     this.#lock = new JobLock(this.#journalPath.replace(/\.jsonl$/, '.lock'));
     try {
