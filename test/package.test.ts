@@ -48,8 +48,11 @@ test('the package holds the examples as sources, and nothing that only tests nee
   const examples = files.filter((file) => file.startsWith('examples/'));
   assert.deepEqual(examples.sort(), [
     'examples/README.md',
+    'examples/aws-batch/job-definition.json',
+    'examples/aws-batch/submit-job.json',
     'examples/express/login.ts',
     'examples/fastify/login.ts',
+    'examples/kubernetes/score.yaml',
     'examples/migrate/README.md',
     'examples/migrate/after.py',
     'examples/migrate/before.py',
@@ -57,6 +60,7 @@ test('the package holds the examples as sources, and nothing that only tests nee
     'examples/nightly/README.md',
     'examples/nightly/nightly.sh',
     'examples/nightly/sift.mjs',
+    'examples/slurm/score.sbatch',
   ]);
   for (const file of ['dist/cli/main.js', 'dist/console/index.html', 'dist/console/licenses.md'])
     assert.ok(files.includes(file), file);
