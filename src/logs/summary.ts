@@ -39,6 +39,11 @@ export function formatSummary(summary: PrepareSummary): string[] {
     ['test', summary.test],
   ] as const) {
     if (!part) continue;
+    // A part of a log may have none.
+    if (part.events === 0) {
+      lines.push(`${what}: no event: ${part.path}`);
+      continue;
+    }
     const range = part.from === undefined ? 'without a time' : `from ${part.from} to ${part.to}`;
     lines.push(
       `${what}: ${counted(part.events, 'event')} of ${counted(part.accounts, 'account')}, ${range}: ${part.path}`,
