@@ -11,6 +11,12 @@ const NEEDED = [
     file: '/usr/lib/python3/dist-packages/boto3/__init__.py',
     reason: "the server is tested with SageMaker's Python client",
   },
+  { name: 'openmpi-bin', file: '/usr/bin/mpirun.openmpi', reason: 'training on several computers is tested' },
+  {
+    name: 'libmpich12',
+    file: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/libmpich.so.12`,
+    reason: 'another MPI is tested to be refused',
+  },
 ];
 
 const missing = NEEDED.filter(({ file }) => !existsSync(file));

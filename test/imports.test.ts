@@ -18,6 +18,8 @@ const FLOW: string[][] = [
   ['drawing'],
   ['logs', 'events'],
   ['history'],
+  // Processes on several computers; only what a launcher started loads it.
+  ['mpi'],
   ['kernels'],
   ['neural'],
   ['model'],
@@ -47,16 +49,23 @@ const OWN_PACKAGES = [
     why: 'the rest knows bytes',
   },
   {
+    name: 'koffi',
+    pattern: /^koffi$/,
+    folders: ['mpi'],
+    why: 'it is optional, and nobody else calls libraries',
+  },
+  {
     name: 'node:fs',
     pattern: /^node:fs/,
-    folders: ['files', 'cli', 'container', 'logs', 'index', 'serve', 'transform'],
+    // Of a process that is about to end, src/mpi writes the last line itself.
+    folders: ['files', 'cli', 'container', 'logs', 'index', 'serve', 'transform', 'mpi'],
     why: 'the others take values and bytes, never paths',
   },
   {
     name: 'node:worker_threads',
     pattern: /^node:worker_threads$/,
-    folders: ['neural', 'inference'],
-    why: 'training and large requests have threads of their own; the rest works where it is called',
+    folders: ['neural', 'inference', 'mpi'],
+    why: 'training, large requests and the watch over ranks have threads of their own; the rest works where it is called',
   },
 ];
 
@@ -70,8 +79,13 @@ const sourceFiles = readdirSync(SOURCES, { recursive: true, encoding: 'utf8' }).
   file.endsWith('.ts'),
 );
 
-const { files: published, dependencies }: { files: string[]; dependencies: Record<string, string> } =
-  JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const manifest: {
+  files: string[];
+  dependencies: Record<string, string>;
+  optionalDependencies: Record<string, string>;
+} = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+const published = manifest.files;
+const dependencies = { ...manifest.dependencies, ...manifest.optionalDependencies };
 
 /** `!dist/kernels/conformance.*` as an expression: ** is any path, * any name, and a folder is all that it holds. */
 const unpublished = published

@@ -19,17 +19,19 @@ test('the lock file names no download addresses, so that any registry serves it'
 
 test('the lock file belongs to package.json', () => {
   const { packages } = JSON.parse(read('package-lock.json'));
-  const { version, dependencies, devDependencies } = packages[''];
+  const { version, dependencies, devDependencies, optionalDependencies } = packages[''];
   assert.deepEqual(
-    [version, dependencies, devDependencies],
-    [manifest.version, manifest.dependencies, manifest.devDependencies],
+    [version, dependencies, devDependencies, optionalDependencies],
+    [manifest.version, manifest.dependencies, manifest.devDependencies, manifest.optionalDependencies],
   );
 });
 
 test('versions of dependencies are exact', () => {
-  const ranges = Object.entries({ ...manifest.dependencies, ...manifest.devDependencies }).filter(
-    ([, wanted]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(String(wanted)),
-  );
+  const ranges = Object.entries({
+    ...manifest.dependencies,
+    ...manifest.devDependencies,
+    ...manifest.optionalDependencies,
+  }).filter(([, wanted]) => !/^\d+\.\d+\.\d+(-[\w.]+)?$/.test(String(wanted)));
   assert.deepEqual(ranges, []);
 });
 

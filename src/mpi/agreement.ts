@@ -1,0 +1,23 @@
+import { InputError, quoted } from '../errors.ts';
+import type { Ranks } from './ranks.ts';
+
+/**
+ * All ranks must have been started alike. Called by all, before anything is written.
+ * @param facts   what must be the same, by the name that a user knows it by: a version, an option
+ * @throws InputError on all ranks, with the first differing rank of each fact, and both values
+ */
+export function agree(ranks: Ranks, facts: Readonly<Record<string, string>>): void {
+  const told = ranks.gatherAll(new TextEncoder().encode(JSON.stringify(facts)));
+  const all: Record<string, string>[] = told.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
+  const names = [...new Set(all.flatMap((one) => Object.keys(one)))];
+  const differences = names.flatMap((name) => {
+    const values = all.map((one) => (Object.hasOwn(one, name) ? one[name] : undefined));
+    const other = values.findIndex((value) => value !== values[0]);
+    if (other < 0) return [];
+    const said = (rank: number) =>
+      `${values[rank] === undefined ? 'nothing' : quoted(values[rank], 100)} on rank ${rank} (${ranks.hosts[rank]})`;
+    return [`${name}: expected the same on all ranks, got ${said(0)} and ${said(other)}`];
+  });
+  if (differences.length === 0) return;
+  throw new InputError(`${differences.join('; ')}. Start every rank with the same version and options.`);
+}

@@ -1,0 +1,65 @@
+/** Jobs of several ranks, by the real mpirun. Tests only; not part of the package. */
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+
+const DRILL = join(import.meta.dirname, 'ranksDrill.js');
+
+export interface JobResult {
+  /** of mpirun */
+  status: number | null;
+  stdout: string;
+  stderr: string;
+  /** lines of stderr that are ours */
+  told: string[];
+  seconds: number;
+}
+
+export interface JobOptions {
+  env?: NodeJS.ProcessEnv;
+  /** a limit for a job that hangs; its processes are ended */
+  timeoutSeconds?: number;
+  /** another way to start the same, such as a shell */
+  command?: string[];
+}
+
+/** The environment of a process that no launcher started, whatever started the tests. */
+export function plainEnvironment(changes: NodeJS.ProcessEnv = {}): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(
+    ([name]) => !/^(OMPI_|PMIX_|PMI_|SLURM_|IP_INSIGHTS_)/.test(name),
+  );
+  return { ...Object.fromEntries(own), ...changes };
+}
+
+/** Runs a drill on `size` ranks of this computer, however many cores it has. */
+export function runJob(size: number, drill: string[], options: JobOptions = {}): Promise<JobResult> {
+  const node = options.command ?? [process.execPath];
+  const mpirun = ['--allow-run-as-root', '--oversubscribe', '-np', String(size)];
+  return run('mpirun', [...mpirun, ...node, DRILL, ...drill], options);
+}
+
+/** Runs a drill without a launcher. */
+export function runDrill(drill: string[], options: JobOptions = {}): Promise<JobResult> {
+  return run(process.execPath, [DRILL, ...drill], options);
+}
+
+async function run(command: string, args: string[], options: JobOptions): Promise<JobResult> {
+  const started = performance.now();
+  const child = spawn(command, args, {
+    env: plainEnvironment(options.env),
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: (options.timeoutSeconds ?? 120) * 1000,
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding('utf8').on('data', (text) => {
+    stderr += text;
+  });
+  const status = await new Promise<number | null>((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', resolve);
+  });
+  const told = stderr.split('\n').filter((line) => /^(\d+ )?rank \d+ \(/.test(line));
+  return { status, stdout, stderr, told, seconds: (performance.now() - started) / 1000 };
+}
