@@ -102,7 +102,7 @@ function loop(): never {
 }
 
 const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
-  operations: (ranks) => operations(ranks, 40),
+  operations: (ranks) => operations(ranks, 15),
 
   /** The same, called in a thread that is not the one that started MPI. */
   async thread(ranks) {
@@ -193,7 +193,7 @@ const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
 async function runInThread(): Promise<void> {
   const ranks = await joinRanks(workerData as MpiHandle);
   if (drill === 'stallInThread') for (;;) ranks.barrier();
-  operations(ranks, 20);
+  operations(ranks, 15);
 }
 
 if (!isMainThread) {

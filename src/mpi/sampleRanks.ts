@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 
-const DRILL = join(import.meta.dirname, 'ranksDrill.js');
+const DRILL = 'ranksDrill.js';
 
 export interface JobResult {
   /** of mpirun */
@@ -20,6 +20,8 @@ export interface JobOptions {
   timeoutSeconds?: number;
   /** another way to start the same, such as a shell */
   command?: string[];
+  /** where the compiled drill is, should it be a copy */
+  folder?: string;
 }
 
 /** The environment of a process that no launcher started, whatever started the tests. */
@@ -34,12 +36,13 @@ export function plainEnvironment(changes: NodeJS.ProcessEnv = {}): NodeJS.Proces
 export function runJob(size: number, drill: string[], options: JobOptions = {}): Promise<JobResult> {
   const node = options.command ?? [process.execPath];
   const mpirun = ['--allow-run-as-root', '--oversubscribe', '-np', String(size)];
-  return run('mpirun', [...mpirun, ...node, DRILL, ...drill], options);
+  const file = join(options.folder ?? import.meta.dirname, DRILL);
+  return run('mpirun', [...mpirun, ...node, file, ...drill], options);
 }
 
 /** Runs a drill without a launcher. */
 export function runDrill(drill: string[], options: JobOptions = {}): Promise<JobResult> {
-  return run(process.execPath, [DRILL, ...drill], options);
+  return run(process.execPath, [join(import.meta.dirname, DRILL), ...drill], options);
 }
 
 async function run(command: string, args: string[], options: JobOptions): Promise<JobResult> {
