@@ -277,7 +277,10 @@ class Watch {
     // The others learn that somebody has spoken.
     this.#fail(1, undefined);
     this.#talk(performance.now());
-    this.#abort(1);
+    // Without threads in MPI, the call would meet the one that waits; the launcher ends the others.
+    const isInside = this.#neighbourhood!.communicator === undefined && this.#progress.operation !== 0;
+    if (isInside) process.kill(process.pid, 'SIGKILL');
+    else this.#abort(1);
   }
 
   #giveUpEnd(): void {
@@ -301,8 +304,6 @@ class Watch {
   #abort(status: number): void {
     this.#isAborting = true;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), ABORT_MILLISECONDS);
-    // Without threads in MPI, the call might meet another one.
-    if (this.#neighbourhood!.communicator === undefined) process.kill(process.pid, 'SIGKILL');
     this.#mpi!.abort(status);
   }
 
