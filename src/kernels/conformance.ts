@@ -17,7 +17,7 @@ import {
   weightedSums,
 } from './conformance/pairs.ts';
 import { randomWords } from './conformance/random.ts';
-import { updateEntities, updateRows } from './conformance/steps.ts';
+import { addUp, updateBySums, updateRows } from './conformance/steps.ts';
 import type { Kernels } from './kernels.ts';
 import type { Memory } from './memory.ts';
 
@@ -69,7 +69,8 @@ const checks: { [kernel in Exclude<keyof Kernels, 'name' | 'updateSpanning'>]: C
   updateChains,
   trainChains,
   updateRows,
-  updateEntities,
+  updateBySums,
+  addUp,
   denseForward,
   denseInputGradients,
   denseWeightGradients,

@@ -55,13 +55,16 @@ export const NO_ROW = 0xffffffff;
  */
 export interface Terms {
   count: number; // T
+  /** C chunks, none of which is empty or longer than CHUNK_TERMS; chunk c has the terms [chunkStarts[c], chunkStarts[c + 1]) */
+  chunks: number;
+  chunkStarts: Uint32Array; // (C + 1)
   /** deepest row */
   row: Uint32Array; // (T)
   /** rows of its chain: 1 for a root */
   depth: Uint32Array; // (T)
   /** rows that its chain shares with that of the next term; 0 for the last */
   shared: Uint32Array; // (T)
-  /** number of its deepest row among the distinct ones, from 0 in steps of 0 or 1 */
+  /** number of its network, from 0 in steps of 0 or 1 */
   network: Uint32Array; // (T)
   /** where its coefficient stands */
   coefficient: Uint32Array; // (T)
@@ -70,8 +73,8 @@ export interface Terms {
 }
 
 /**
- * Terms of a chunk. Sums are made within a chunk and then over the chunks, whoever computes them: virtual shards, a
- * fixed number of terms each, so that the order of adding does not depend on the number of threads.
+ * Terms of a chunk, at most. Sums are made within a chunk and then over the chunks, whoever computes them, so that the order of
+ * adding depends neither on the number of threads nor on that of ranks.
  */
 export const CHUNK_TERMS = 128;
 
@@ -98,6 +101,23 @@ export interface ChainResults {
   correct: Uint32Array; // (C)
   partials: Partials;
 }
+
+/**
+ * Σ coefficient · vector for each of some lists, added as a fixed binary tree over shards has it: members of one shard one after the
+ * other, then neighbouring shards in pairs, pairs of pairs and so on, whichever of them have members. So whoever has the shards
+ * of a subtree can add them up, and the whole has the same bits.
+ */
+export interface TreeSums {
+  /** list i has the members [starts[i], starts[i + 1]), ascending by shard; the sum of none is 0 */
+  starts: Uint32Array; // (lists + 1)
+  /** where the coefficient of a member stands, and in `vectorOf` the number of its vector */
+  members: Uint32Array;
+  /** how far up the tree a member meets the next one of its list: 0 in its own shard, else the bits of (shard XOR next shard) */
+  joins: Uint32Array;
+}
+
+/** More subtrees than this do not wait to be added at once: 2^14 shards at most. */
+export const MAX_SUBTREES = 16;
 
 /** How one optimiser step moves a row. */
 export interface Step {
@@ -152,22 +172,21 @@ export interface Kernels {
   ): void;
 
   /**
-   * Errors of the pairs of positives [from, to) and what they ask of the entities' vectors:
-   * error = sigmoid(e · v) − label, dEntity[b] = Σ error · v, error[b, k] = error.
+   * Errors of the pairs of networks [from, to): error[b, k] = sigmoid(e · v) − label.
    * @param entities  f32[U × D]
+   * @param pairsOf   the pairs of each network
    * @param encoded   f32[A × D]
-   * @param dEntity   f32[B × D], overwritten
-   * @param error     f32[B × K], overwritten
-   * @param lossNats  f64[B], overwritten: Σ over the pairs of a positive
-   * @param correct   u32[B], overwritten: pairs on the right side of 0
+   * @param error     f32[B × K], those of the networks' pairs are overwritten
+   * @param lossNats  f64[A], overwritten: Σ over the pairs of a network
+   * @param correct   u32[A], overwritten: pairs on the right side of 0
    * Binary cross entropy with negative sampling: Mikolov et al., NIPS 2013, eq. 4.
    */
   pairErrors(
     entities: Floats,
     dimension: number,
     pairs: Pairs,
+    pairsOf: Lists,
     encoded: Floats,
-    dEntity: Floats,
     error: Floats,
     lossNats: Float64Array,
     correct: Uint32Array,
@@ -262,18 +281,31 @@ export interface Kernels {
   ): void;
 
   /**
-   * The same for entities: the gradient of row i is Σ error · encoded over all pairs of the positives of its list.
-   * @param encoded f32[A × D]
-   * @param error   f32[B × K]
+   * The same, each row's gradient being a sum as `TreeSums` says.
+   * @param vectorOf     number of each member's vector
+   * @param vectors      f32[· × D]
+   * @param coefficients of members
    */
-  updateEntities(
+  updateBySums(
     rows: Rows,
     dimension: number,
-    positivesOf: Lists,
-    pairs: Pairs,
-    encoded: Floats,
-    error: Floats,
+    sums: TreeSums,
+    vectorOf: Uint32Array,
+    vectors: Floats,
+    coefficients: Floats,
     step: Step,
+    from: number,
+    to: number,
+  ): void;
+
+  /** Those sums themselves. @param out f32[lists × D], lists [from, to) are overwritten */
+  addUp(
+    dimension: number,
+    sums: TreeSums,
+    vectorOf: Uint32Array,
+    vectors: Floats,
+    coefficients: Floats,
+    out: Floats,
     from: number,
     to: number,
   ): void;

@@ -1,15 +1,16 @@
 import { philox } from '../random/philox.ts';
 import {
-  CHUNK_TERMS,
   type Floats,
   FULL_STEPS,
   type Kernels,
   MAX_CHAIN,
+  MAX_SUBTREES,
   MOMENT_DECAY,
   MOMENT_EPSILON,
   NO_ROW,
   type Rows,
   type Step,
+  type TreeSums,
 } from './kernels.ts';
 
 /** The definition of every kernel, in plain TypeScript. */
@@ -35,8 +36,8 @@ export const plainKernels: Kernels = {
   },
 
   encodeChains(table, dimension, parents, terms, out, fromChunk, toChunk) {
-    const { row, network } = terms;
-    for (let i = fromChunk * CHUNK_TERMS; i < Math.min(terms.count, toChunk * CHUNK_TERMS); i++) {
+    const { row, network, chunkStarts } = terms;
+    for (let i = chunkStarts[fromChunk]; i < chunkStarts[toChunk]; i++) {
       if (i > 0 && network[i] === network[i - 1]) continue;
       const at = network[i] * dimension;
       out.fill(0, at, at + dimension);
@@ -45,24 +46,21 @@ export const plainKernels: Kernels = {
     }
   },
 
-  pairErrors(entities, dimension, pairs, encoded, dEntity, error, lossNats, correct, from, to) {
-    const { perPositive, entity, network } = pairs;
-    for (let b = from; b < to; b++) {
-      const e = entity[b] * dimension;
-      const gradient = b * dimension;
-      dEntity.fill(0, gradient, gradient + dimension);
-      lossNats[b] = 0;
-      correct[b] = 0;
-      for (let k = 0; k < perPositive; k++) {
-        const v = network[b * perPositive + k] * dimension;
+  pairErrors(entities, dimension, pairs, { starts, members }, encoded, error, lossNats, correct, from, to) {
+    const { perPositive, entity } = pairs;
+    for (let a = from; a < to; a++) {
+      lossNats[a] = 0;
+      correct[a] = 0;
+      for (let m = starts[a]; m < starts[a + 1]; m++) {
+        const pair = members[m];
+        const e = entity[Math.floor(pair / perPositive)] * dimension;
         let dot = 0;
-        for (let d = 0; d < dimension; d++) dot += entities[e + d] * encoded[v + d];
-        const margin = k === 0 ? dot : -dot;
-        lossNats[b] += lossOf(margin);
-        if (margin > 0) correct[b]++;
-        const err = errorOf(dot, k === 0);
-        error[b * perPositive + k] = err;
-        addScaled(dEntity, gradient, err, encoded, v, dimension);
+        for (let d = 0; d < dimension; d++) dot += entities[e + d] * encoded[a * dimension + d];
+        const isObserved = pair % perPositive === 0;
+        const margin = isObserved ? dot : -dot;
+        lossNats[a] += lossOf(margin);
+        if (margin > 0) correct[a]++;
+        error[pair] = errorOf(dot, isObserved);
       }
     }
   },
@@ -79,13 +77,13 @@ export const plainKernels: Kernels = {
   },
 
   updateChains(rows, dimension, parents, terms, coefficients, vectors, step, partials, fromChunk, toChunk) {
-    const { row, depth, shared, coefficient, vector } = terms;
+    const { row, depth, shared, coefficient, vector, chunkStarts } = terms;
     // Sums of the terms so far, one for each depth at which they end: deeper ones on top.
     const sums = Array.from({ length: MAX_CHAIN + 1 }, () => new Float64Array(dimension));
     const depths = new Uint32Array(MAX_CHAIN + 1);
     for (let chunk = fromChunk; chunk < toChunk; chunk++) {
-      const first = chunk * CHUNK_TERMS;
-      const last = Math.min(terms.count, first + CHUNK_TERMS) - 1;
+      const first = chunkStarts[chunk];
+      const last = chunkStarts[chunk + 1] - 1;
       /** rows down to this depth hold every term of the chunk so far, and some before it */
       let sinceBefore = first === 0 ? 0 : shared[first - 1];
       /** rows down to this depth go on in the next chunk */
@@ -125,15 +123,14 @@ export const plainKernels: Kernels = {
   },
 
   trainChains(rows, dimension, parents, terms, perPositive, entities, out, step, fromChunk, toChunk) {
-    const { coefficient: pair, vector } = terms;
+    const { coefficient: pair, vector, chunkStarts } = terms;
     const { encoded, error, lossNats, correct, partials } = out;
     const own = new Float64Array(dimension);
     for (let chunk = fromChunk; chunk < toChunk; chunk++) {
       this.encodeChains(rows.vectors, dimension, parents, terms, encoded, chunk, chunk + 1);
       lossNats[chunk] = 0;
       correct[chunk] = 0;
-      const first = chunk * CHUNK_TERMS;
-      for (let i = first; i < Math.min(terms.count, first + CHUNK_TERMS); i++) {
+      for (let i = chunkStarts[chunk]; i < chunkStarts[chunk + 1]; i++) {
         // Once more, as a network that began in the chunk before is encoded there, maybe by another thread.
         own.fill(0);
         for (let row = terms.row[i]; row !== NO_ROW; row = parents[row]) {
@@ -179,17 +176,19 @@ export const plainKernels: Kernels = {
     }
   },
 
-  updateEntities(rows, dimension, { starts, members }, pairs, encoded, error, step, from, to) {
-    const { perPositive, network } = pairs;
-    const sum = new Float64Array(dimension);
+  updateBySums(rows, dimension, sums, vectorOf, vectors, coefficients, step, from, to) {
+    const subtrees = subtreesOf(dimension, vectors);
     for (let i = from; i < to; i++) {
-      sum.fill(0);
-      for (let m = starts[i]; m < starts[i + 1]; m++) {
-        for (let pair = members[m] * perPositive; pair < (members[m] + 1) * perPositive; pair++) {
-          addScaled(sum, 0, error[pair], encoded, network[pair] * dimension, dimension);
-        }
-      }
-      stepRow(rows, i, dimension, sum, step);
+      addTree(subtrees, sums, i, vectorOf, vectors, coefficients, dimension);
+      stepRow(rows, i, dimension, subtrees[0], step);
+    }
+  },
+
+  addUp(dimension, sums, vectorOf, vectors, coefficients, out, from, to) {
+    const subtrees = subtreesOf(dimension, vectors);
+    for (let i = from; i < to; i++) {
+      addTree(subtrees, sums, i, vectorOf, vectors, coefficients, dimension);
+      out.set(subtrees[0], i * dimension);
     }
   },
 
@@ -301,6 +300,40 @@ function addScaled(
   for (let d = 0; d < dimension; d++) out[at + d] += factor * vectors[from + d];
 }
 
+/** Room for sums that wait to be added, of the kind of the vectors: so a subtree that was added elsewhere is no other than one that was added here. */
+const subtreesOf = (dimension: number, vectors: Floats): Floats[] =>
+  Array.from({ length: MAX_SUBTREES }, () => vectors.slice(0, dimension));
+
+/** Adds list i of tree sums up, in subtrees[0]. */
+function addTree(
+  subtrees: Floats[],
+  { starts, members, joins }: TreeSums,
+  i: number,
+  vectorOf: Uint32Array,
+  vectors: Floats,
+  coefficients: Floats,
+  dimension: number,
+): void {
+  /** how far up the tree each waiting sum meets the one before it */
+  const meets: number[] = [];
+  let join = Number.POSITIVE_INFINITY;
+  subtrees[0].fill(0);
+  for (let m = starts[i]; m < starts[i + 1]; m++) {
+    if (join > 0) {
+      subtrees[meets.length].fill(0);
+      meets.push(join);
+    }
+    const at = vectorOf[members[m]] * dimension;
+    addScaled(subtrees[meets.length - 1], 0, coefficients[members[m]], vectors, at, dimension);
+    join = m + 1 < starts[i + 1] ? joins[m] : Number.POSITIVE_INFINITY;
+    // What meets further down than the next one comes in is complete.
+    while (meets.length > 1 && meets[meets.length - 1] < join) {
+      meets.pop();
+      addScaled(subtrees[meets.length - 1], 0, 1, subtrees[meets.length], 0, dimension);
+    }
+  }
+}
+
 /** Where a chunk's sum for a row at a depth is put aside. */
 function partialAt(chunk: number, beganBefore: boolean, depth: number, dimension: number): number {
   return ((chunk * 2 + (beganBefore ? 0 : 1)) * MAX_CHAIN + depth - 1) * dimension;
@@ -311,7 +344,7 @@ function stepRow(
   { vectors, moment, steps }: Rows,
   row: number,
   dimension: number,
-  sum: Float64Array,
+  sum: Floats,
   { learningRate, weightDecay, gradientScale }: Step,
 ): void {
   const at = row * dimension;

@@ -6,6 +6,7 @@ import {
   type Rows,
   type Step,
   type Terms,
+  type TreeSums,
 } from './kernels.ts';
 import { type Memory, OneBuffer, sizeBytesOf } from './memory.ts';
 
@@ -22,7 +23,8 @@ type Exports = Record<
   | 'trainChains'
   | 'updateSpanning'
   | 'updateRows'
-  | 'updateEntities'
+  | 'updateBySums'
+  | 'addUp'
   | 'denseForward'
   | 'denseInputGradients'
   | 'denseWeightGradients'
@@ -110,8 +112,9 @@ export function createKernelMemory<T>(
 const at = (array: Floats | Uint32Array | Int8Array) => array.byteOffset;
 
 const rowsAt = ({ vectors, moment, steps }: Rows) => [at(vectors), at(moment), at(steps)] as const;
-const termsAt = ({ count, row, depth, shared, network }: Terms) =>
-  [count, at(row), at(depth), at(shared), at(network)] as const;
+const termsAt = ({ chunkStarts, row, depth, shared, network }: Terms) =>
+  [at(chunkStarts), at(row), at(depth), at(shared), at(network)] as const;
+const sumsAt = ({ starts, members, joins }: TreeSums) => [at(starts), at(members), at(joins)] as const;
 const stepAt = ({ learningRate, weightDecay, gradientScale }: Step) =>
   [learningRate, weightDecay, gradientScale] as const;
 
@@ -143,16 +146,16 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
       wasm.encodeChains(at(table), dimension, at(parents), ...termsAt(terms), at(out), fromChunk, toChunk);
     },
 
-    pairErrors(entities, dimension, pairs, encoded, dEntity, error, lossNats, correct, from, to) {
-      const { perPositive, entity, network } = pairs;
+    pairErrors(entities, dimension, pairs, pairsOf, encoded, error, lossNats, correct, from, to) {
+      const { perPositive, entity } = pairs;
       wasm.pairErrors(
         at(entities),
         dimension,
         perPositive,
         at(entity),
-        at(network),
+        at(pairsOf.starts),
+        at(pairsOf.members),
         at(encoded),
-        at(dEntity),
         at(error),
         at(lossNats),
         at(correct),
@@ -252,20 +255,22 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
       );
     },
 
-    updateEntities(rows, dimension, { starts, members }, pairs, encoded, error, step, from, to) {
-      wasm.updateEntities(
+    updateBySums(rows, dimension, sums, vectorOf, vectors, coefficients, step, from, to) {
+      wasm.updateBySums(
         ...rowsAt(rows),
         dimension,
-        at(starts),
-        at(members),
-        pairs.perPositive,
-        at(pairs.network),
-        at(encoded),
-        at(error),
+        ...sumsAt(sums),
+        at(vectorOf),
+        at(vectors),
+        at(coefficients),
         ...stepAt(step),
         from,
         to,
       );
+    },
+
+    addUp(dimension, sums, vectorOf, vectors, coefficients, out, from, to) {
+      wasm.addUp(dimension, ...sumsAt(sums), at(vectorOf), at(vectors), at(coefficients), at(out), from, to);
     },
 
     denseForward(weights, dimension, input, out, from, to) {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CHUNK_TERMS, type Lists, MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
+import { CHUNK_TERMS, type Lists, MAX_CHAIN, NO_ROW, type Terms } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
@@ -20,6 +20,7 @@ import {
   termsOf,
 } from './miniBatch.ts';
 import { appendChain, IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, PrefixTable } from './prefixes.ts';
+import { shardBorders } from './shards.ts';
 
 const ENTITIES = 50;
 
@@ -70,10 +71,14 @@ const shapes: fc.Arbitrary<BatchShape> = fc.record({
   random: fc.nat({ max: 5 }),
   shuffled: fc.nat({ max: 5 }),
   hasLayers: fc.boolean(),
+  shards: fc.constantFrom(1, 2, 4, 16),
 });
 
 const orderOf = ({ data }: Scene, epoch: number, seed = 1) =>
   new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
+
+const makerOf = ({ data, table }: Scene, shape: BatchShape, seed = 1) =>
+  new BatchMaker(shape, data, table, shardBorders(shape, data, table), seed, plainKernels);
 
 /** A batch of the places [from, to) of an epoch. */
 function madeBatch(
@@ -85,13 +90,7 @@ function madeBatch(
   seed = 1,
 ): MiniBatch {
   const batch = allocateMiniBatch(shape, separateBuffers);
-  new BatchMaker(shape, scene.data, scene.table, seed, plainKernels).make(
-    batch,
-    orderOf(scene, epoch, seed),
-    from,
-    to,
-    epoch,
-  );
+  makerOf(scene, shape, seed).make(batch, orderOf(scene, epoch, seed), from, to, epoch);
   return batch;
 }
 
@@ -166,20 +165,28 @@ test('a pair joins an event, in the order of the epoch, with its own address, ra
   );
 });
 
-test('entities and networks are the distinct ones, ascending; each entity knows its positives, each network its pairs', () => {
+test('entities and networks are the distinct ones, ascending; each positive knows its entity, each network its pairs', () => {
   fc.assert(
-    fc.property(made, ({ scene: { data }, shape, from, B, epoch, seed, batch }) => {
+    fc.property(made, ({ scene: { data, table }, shape, from, B, epoch, seed, batch }) => {
       const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
       const entityOf = indices(B).map((b) => data.entityRow[order.at(from + b)]);
       const entities = distinct(entityOf);
       assert.deepEqual([...batch.entityRows.subarray(0, batch.sizes[SIZES.entities])], entities);
       for (const [i, entity] of entities.entries()) {
         const own = indices(B).filter((b) => entityOf[b] === entity);
-        assert.deepEqual(listOf(batch.positivesOf, i), own);
         for (const b of own) assert.equal(batch.pairs.entity[b], i);
       }
       const networks = rowsOfNetworks(batch);
-      assert.deepEqual(networks, distinct(networks));
+      assert.deepEqual(
+        networks,
+        networks.toSorted((a, b) => a - b),
+      );
+      // A row is cut where a shard ends within it.
+      const { rows: borders } = shardBorders(shape, data, table);
+      for (const row of distinct(networks)) {
+        const parts = networks.filter((one) => one === row).length;
+        assert.ok(parts <= 1 + borders.filter((border) => border === row).length);
+      }
       assert.ok(networks.length <= networkCapacity(shape));
       const pairs = batch.pairs.network.subarray(0, B * batch.pairs.perPositive);
       for (const network of networks.keys()) {
@@ -222,6 +229,50 @@ test('terms are the pairs, or with layers the networks, sorted by row, with the 
   );
 });
 
+/** The chunk of a term. */
+const chunkOf = ({ chunks, chunkStarts }: Terms, term: number) =>
+  indices(chunks).findIndex((c) => chunkStarts[c + 1] > term);
+
+test('chunks are of one shard, full but for the last of each, and sums have the pairs of each entity by shard', () => {
+  fc.assert(
+    fc.property(made, ({ scene: { data, table }, shape, batch }) => {
+      const terms = termsOf(batch);
+      const { perPositive: K, entity, network } = batch.pairs;
+      const borders = shardBorders(shape, data, table);
+      const rows = rowsOfPairs(batch).flat();
+      const shardOf = (row: number, b: number) =>
+        indices(shape.shards - 1).filter(
+          (v) => borders.rows[v] < row || (borders.rows[v] === row && borders.places[v] <= b),
+        ).length;
+      const shardOfPair = rows.map((row, pair) => shardOf(row, Math.floor(pair / K)));
+      const shardOfTerm = indices(terms.count).map((i) => {
+        const of = terms.coefficient[i];
+        return shardOfPair[shape.hasLayers ? rows.findIndex((_, pair) => network[pair] === of) : of];
+      });
+      assert.equal(terms.chunks === 0 ? 0 : terms.chunkStarts[terms.chunks], terms.count);
+      for (const chunk of indices(terms.chunks)) {
+        const [first, end] = terms.chunkStarts.subarray(chunk, chunk + 2);
+        assert.ok(end > first && end - first <= CHUNK_TERMS);
+        assert.deepEqual(distinct(shardOfTerm.slice(first, end)), [shardOfTerm[first]]);
+        if (end < terms.count && shardOfTerm[end] === shardOfTerm[first])
+          assert.equal(end - first, CHUNK_TERMS);
+      }
+      const { starts, members, joins } = batch.sums;
+      for (const u of indices(batch.sizes[SIZES.entities])) {
+        const own = indices(rows.length).filter((pair) => entity[Math.floor(pair / K)] === u);
+        const summed = own.filter((pair) => shape.hasLayers || rows[pair] !== NO_ROW);
+        const sorted = summed.sort((a, b) => rows[a] - rows[b] || a - b);
+        assert.deepEqual(listOf({ starts, members }, u), sorted);
+        for (const [m, pair] of sorted.slice(0, -1).entries()) {
+          const differing = shardOfPair[pair] ^ shardOfPair[sorted[m + 1]];
+          assert.equal(joins[starts[u] + m], differing === 0 ? 0 : Math.floor(Math.log2(differing)) + 1);
+        }
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
 test('spanning rows are those with terms in several chunks, each once', () => {
   let most = 0;
   fc.assert(
@@ -230,7 +281,7 @@ test('spanning rows are those with terms in several chunks, each once', () => {
       const chunks = new Map<number, number[]>();
       for (let i = 0; i < terms.count; i++) {
         for (const row of chainOf(scene, terms.row[i])) {
-          chunks.set(row, [...(chunks.get(row) ?? []), Math.floor(i / CHUNK_TERMS)]);
+          chunks.set(row, [...(chunks.get(row) ?? []), chunkOf(terms, i)]);
         }
       }
       const expected = [...chunks]
@@ -240,7 +291,7 @@ test('spanning rows are those with terms in several chunks, each once', () => {
       const actual = indices(count).map((i) => [row[i], depth[i], firstChunk[i], lastChunk[i]]);
       const byRow = (list: (number | undefined)[][]) => list.sort(([a], [b]) => a! - b!);
       assert.deepEqual(byRow(actual), byRow(expected));
-      assert.ok(Math.ceil(terms.count / CHUNK_TERMS) <= chunkCapacity(shape));
+      assert.ok(terms.chunks <= chunkCapacity(shape));
       assert.ok(count <= row.length);
       most = Math.max(most, count);
     }),
@@ -251,7 +302,7 @@ test('spanning rows are those with terms in several chunks, each once', () => {
 });
 
 test('what is drawn for a place depends on seed, epoch and place, not on layers or how the epoch is cut into batches', () => {
-  const shape = { size: 300, random: 9, shuffled: 1, hasLayers: false };
+  const shape = { size: 300, random: 9, shuffled: 1, hasLayers: false, shards: 1 };
   const draw = (seed: number, epoch: number, from: number, to: number, hasLayers = false) => {
     const batch = madeBatch(WIDE, { ...shape, hasLayers }, from, to, epoch, seed);
     // The observed and the random ones; shuffled ones are of the batch, so that larger ones have more to draw from.
@@ -267,17 +318,11 @@ test('what is drawn for a place depends on seed, epoch and place, not on layers 
 });
 
 test('random addresses are drawn anew for every place, epoch and seed', () => {
-  const shape = { size: 20, random: 9, shuffled: 0, hasLayers: false };
+  const shape = { size: 20, random: 9, shuffled: 0, hasLayers: false, shards: 1 };
   const draw = (from: number, epoch: number, seed: number) => {
     const batch = allocateMiniBatch(shape, separateBuffers);
     // The order of another epoch: the same events at the same places.
-    new BatchMaker(shape, WIDE.data, WIDE.table, seed, plainKernels).make(
-      batch,
-      orderOf(WIDE, 0),
-      from,
-      from + 20,
-      epoch,
-    );
+    makerOf(WIDE, shape, seed).make(batch, orderOf(WIDE, 0), from, from + 20, epoch);
     return rowsOfPairs(batch).map((rows) => rows.slice(1));
   };
   const own = draw(0, 0, 1);
@@ -288,7 +333,7 @@ test('random addresses are drawn anew for every place, epoch and seed', () => {
 test('a batch is the same whatever was made in its memory, and by its maker, before', () => {
   fc.assert(
     fc.property(scenes, shapes, fc.nat({ max: 100 }), (scene, shape, from) => {
-      const maker = new BatchMaker(shape, scene.data, scene.table, 1, plainKernels);
+      const maker = makerOf(scene, shape);
       const used = allocateMiniBatch(shape, separateBuffers);
       maker.make(used, orderOf(scene, 0), 100, 100 + shape.size, 0);
       const to = from + Math.ceil(shape.size / 3);
@@ -298,13 +343,14 @@ test('a batch is the same whatever was made in its memory, and by its maker, bef
       const parts = (batch: MiniBatch) => {
         const { positives, entities, networks, terms, spanning } = SIZES;
         const of = (size: number, array: Uint32Array) => [...array.subarray(0, batch.sizes[size])];
-        const { count: _, ...termArrays } = batch.terms;
+        const { count: _, chunks: ___, chunkStarts, ...termArrays } = batch.terms;
         const { count: __, ...spanningArrays } = batch.spanning;
         return [
           of(positives, batch.pairs.entity),
           rowsOfPairs(batch),
           of(entities, batch.entityRows),
-          indices(batch.sizes[entities]).map((i) => listOf(batch.positivesOf, i)),
+          indices(batch.sizes[entities]).map((i) => listOf(batch.sums, i)),
+          of(SIZES.chunks, chunkStarts),
           Object.values(termArrays).map((array) => of(terms, array)),
           Object.values(spanningArrays).map((array) => of(spanning, array)),
           shape.hasLayers ? indices(batch.sizes[networks]).map((i) => listOf(batch.pairsOf, i)) : [],
@@ -329,7 +375,7 @@ function assertUniform(counts: number[], draws: number): void {
 test('random addresses of IPv4 are uniform; those of IPv6 are of a uniform provider', () => {
   const R = 500;
   const { table, data } = WIDE;
-  const batch = madeBatch(WIDE, { size: 300, random: R, shuffled: 0, hasLayers: false }, 200, 500);
+  const batch = madeBatch(WIDE, { size: 300, random: R, shuffled: 0, hasLayers: false, shards: 1 }, 200, 500);
   const octets = new Array(256).fill(0);
   const providers = new Array(16).fill(0);
   const provider = IPV4_PREFIX_LENGTHS.length + IPV6_PREFIX_LENGTHS.indexOf(32);
@@ -353,7 +399,7 @@ test('every other record of the batch is equally likely as a shuffled pair', () 
   const own = { ...scene.data, count: B };
   const batch = madeBatch(
     { ...scene, data: own },
-    { size: B, random: 0, shuffled: S, hasLayers: false },
+    { size: B, random: 0, shuffled: S, hasLayers: false, shards: 1 },
     0,
     B,
   );
@@ -371,7 +417,7 @@ test('random and shuffled pairs are drawn from numbers of their own', () => {
   // Each event has a first octet of its own.
   const scene = sceneOf(2 * B, (i) => [0, 0, 0xffff, (i % B) * 2 ** 24]);
   const own = { ...scene, data: { ...scene.data, count: B } };
-  const batch = madeBatch(own, { size: B, random: 4, shuffled: 4, hasLayers: false }, 0, B);
+  const batch = madeBatch(own, { size: B, random: 4, shuffled: 4, hasLayers: false, shards: 1 }, 0, B);
   const octet = (row: number) => scene.table.rows.high[row] >>> 24;
   const octets = rowsOfPairs(batch).map((rows) => rows.map(octet));
   const place = new Map(octets.map(([observed], b) => [observed, b]));

@@ -8,11 +8,13 @@ import {
   type Pairs,
   type Spanning,
   type Terms,
+  type TreeSums,
 } from '../kernels/kernels.ts';
 import type { Memory } from '../kernels/memory.ts';
 import type { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE, philox } from '../random/philox.ts';
 import type { PrefixTable } from './prefixes.ts';
+import { type ShardBorders, ShardCursor } from './shards.ts';
 
 /** What training needs of each event: 9 bytes. */
 export interface TrainingPairs {
@@ -32,6 +34,8 @@ export interface BatchShape {
   shuffled: number; // S
   /** with layers on top, gradients come by network; without, by pair, which saves making them */
   hasLayers: boolean;
+  /** V */
+  shards: number;
 }
 
 /**
@@ -46,8 +50,8 @@ export interface MiniBatch {
   pairs: Pairs;
   /** distinct entity rows, ascending */
   entityRows: Uint32Array; // (U)
-  /** the positives of each */
-  positivesOf: Lists; // (U)
+  /** the pairs of each that have a term, or are of a network that has one */
+  sums: TreeSums; // (U)
   /** without layers one for each pair, with layers one for each network */
   terms: Terms;
   spanning: Spanning;
@@ -56,7 +60,7 @@ export interface MiniBatch {
 }
 
 /** Places in `MiniBatch.sizes`. */
-export const SIZES = { positives: 0, entities: 1, networks: 2, terms: 3, spanning: 4 } as const;
+export const SIZES = { positives: 0, entities: 1, networks: 2, terms: 3, spanning: 4, chunks: 5 } as const;
 
 /** Start values of one row must have room in `words`. */
 const MAX_VECTOR_DIM = 4096;
@@ -67,10 +71,11 @@ const blocksOf = (draws: number) => Math.ceil(draws / 4);
 /** K */
 export const pairsPerPositive = ({ random, shuffled }: BatchShape) => 1 + random + shuffled;
 /** A, at most: the observed address and R random ones for each positive, if no two share their deepest row */
-export const networkCapacity = ({ size, random }: BatchShape) => size * (1 + random);
+export const networkCapacity = ({ size, random, shards }: BatchShape) => size * (1 + random) + shards;
 const pairCapacity = (shape: BatchShape) => shape.size * pairsPerPositive(shape);
 const termCapacity = (shape: BatchShape) => (shape.hasLayers ? networkCapacity(shape) : pairCapacity(shape));
-export const chunkCapacity = (shape: BatchShape) => Math.ceil(termCapacity(shape) / CHUNK_TERMS);
+export const chunkCapacity = (shape: BatchShape) =>
+  Math.ceil(termCapacity(shape) / CHUNK_TERMS) + shape.shards;
 
 /** Arrays for a mini-batch, filled by a `BatchMaker`. */
 export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch {
@@ -90,9 +95,11 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
       network: words(pairCapacity(shape)),
     },
     entityRows: words(B),
-    positivesOf: { starts: words(B + 1), members: words(B) },
+    sums: { starts: words(B + 1), members: words(pairCapacity(shape)), joins: words(pairCapacity(shape)) },
     terms: {
       count: 0,
+      chunks: 0,
+      chunkStarts: words(chunkCapacity(shape) + 1),
       row: words(T),
       depth: words(T),
       shared: words(T),
@@ -115,7 +122,11 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
 }
 
 /** The terms and spanning rows of a batch with their present counts. */
-export const termsOf = ({ terms, sizes }: MiniBatch): Terms => ({ ...terms, count: sizes[SIZES.terms] });
+export const termsOf = ({ terms, sizes }: MiniBatch): Terms => ({
+  ...terms,
+  count: sizes[SIZES.terms],
+  chunks: sizes[SIZES.chunks],
+});
 export const spanningOf = ({ spanning, sizes }: MiniBatch): Spanning => ({
   ...spanning,
   count: sizes[SIZES.spanning],
@@ -137,7 +148,21 @@ export class BatchMaker {
   readonly #openRow = new Uint32Array(MAX_CHAIN + 1);
   readonly #openSince = new Uint32Array(MAX_CHAIN + 1);
 
-  constructor(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable, seed: number, kernels: Kernels) {
+  readonly #cursor: ShardCursor;
+  /** of each pair in the order of terms */
+  readonly #shardOf: Uint32Array; // (P)
+  /** of each entity of the batch */
+  readonly #lastShard: Uint32Array; // (B)
+  readonly #next: Uint32Array; // (B)
+
+  constructor(
+    shape: BatchShape,
+    data: TrainingPairs,
+    prefixes: PrefixTable,
+    borders: ShardBorders,
+    seed: number,
+    kernels: Kernels,
+  ) {
     this.#shape = shape;
     this.#data = data;
     this.#prefixes = prefixes;
@@ -147,6 +172,10 @@ export class BatchMaker {
     this.#events = new Uint32Array(shape.size);
     this.#entityRowOf = new Uint32Array(shape.size);
     this.#deepest = new Uint32Array(pairCapacity(shape));
+    this.#cursor = new ShardCursor(borders);
+    this.#shardOf = new Uint32Array(pairCapacity(shape));
+    this.#lastShard = new Uint32Array(shape.size);
+    this.#next = new Uint32Array(shape.size);
   }
 
   /**
@@ -203,7 +232,6 @@ export class BatchMaker {
   }
 
   #groupEntities(batch: MiniBatch, B: number): void {
-    const { starts, members } = batch.positivesOf;
     const { entity } = batch.pairs;
     const rows = this.#entityRowOf;
     const order = this.#sort.sort(rows, B);
@@ -213,59 +241,97 @@ export class BatchMaker {
       const b = order[i];
       if (rows[b] !== last) {
         last = rows[b];
-        batch.entityRows[count] = last;
-        starts[count++] = i;
+        batch.entityRows[count++] = last;
       }
-      members[i] = b;
       entity[b] = count - 1;
     }
-    starts[count] = B;
     batch.sizes[SIZES.entities] = count;
   }
 
-  /** Networks, terms and, with layers, the pairs of each network. Pairs without a row come last, as a network of no rows. */
+  /**
+   * Networks, terms, chunks, the sums of entities and, with layers, the pairs of each network. Pairs without a row come last, as a
+   * network of no rows.
+   */
   #sortPairs(batch: MiniBatch, B: number): void {
     const { hasLayers } = this.#shape;
-    const { row, depth, shared, network, coefficient, vector } = batch.terms;
+    const { row, depth, shared, network, coefficient, vector, chunkStarts } = batch.terms;
     const { starts, members } = batch.pairsOf;
     const { pairs } = batch;
     const K = pairs.perPositive;
     const { entity, network: networkOf } = pairs;
     const rows = this.#deepest;
-    const prefixes = this.#prefixes;
     const order = this.#sort.sort(rows, B * K);
+    const cursor = this.#cursor;
+    const shardOf = this.#shardOf;
+    cursor.reset();
     let networks = 0;
     let terms = 0;
+    let chunks = 0;
     let last = -1;
+    let shard = 0;
+    let summed = 0;
     for (let i = 0; i < B * K; i++) {
       const pair = order[i];
-      const isNew = rows[pair] !== last;
+      const b = (pair / K) >>> 0;
+      const own = cursor.advance(rows[pair], b);
+      shardOf[i] = own;
+      const isNewShard = own !== shard;
+      const isNew = rows[pair] !== last || isNewShard;
       if (isNew) {
         last = rows[pair];
+        shard = own;
         if (hasLayers) starts[networks] = i;
         networks++;
       }
       networkOf[pair] = networks - 1;
       if (hasLayers) members[i] = pair;
+      if (last !== NO_ROW || hasLayers) summed = i + 1;
       if (last === NO_ROW || (hasLayers && !isNew)) continue;
+      if (terms === 0 || isNewShard || terms - chunkStarts[chunks - 1] === CHUNK_TERMS) {
+        chunkStarts[chunks++] = terms;
+      }
       row[terms] = last;
       network[terms] = networks - 1;
       coefficient[terms] = hasLayers ? networks - 1 : pair;
-      vector[terms] = hasLayers ? networks - 1 : entity[(pair / K) >>> 0];
+      vector[terms] = hasLayers ? networks - 1 : entity[b];
       terms++;
     }
-    prefixes.measureChains(row, terms, depth, shared);
+    chunkStarts[chunks] = terms;
+    this.#prefixes.measureChains(row, terms, depth, shared);
     if (hasLayers) starts[networks] = B * K;
     batch.sizes[SIZES.networks] = networks;
     batch.sizes[SIZES.terms] = terms;
+    batch.sizes[SIZES.chunks] = chunks;
+    this.#listSums(batch, order, summed);
+  }
+
+  /** The pairs of each entity in the order of their terms. */
+  #listSums(batch: MiniBatch, order: Uint32Array, summed: number): void {
+    const { starts, members, joins } = batch.sums;
+    const { entity, perPositive: K } = batch.pairs;
+    const shardOf = this.#shardOf;
+    const lastShard = this.#lastShard;
+    const U = batch.sizes[SIZES.entities];
+    starts.fill(0, 0, U + 1);
+    for (let i = 0; i < summed; i++) starts[entity[(order[i] / K) >>> 0] + 1]++;
+    for (let u = 0; u < U; u++) starts[u + 1] += starts[u];
+    const next = this.#next;
+    for (let u = 0; u < U; u++) next[u] = starts[u];
+    for (let i = 0; i < summed; i++) {
+      const u = entity[(order[i] / K) >>> 0];
+      const m = next[u]++;
+      members[m] = order[i];
+      if (m > starts[u]) joins[m - 1] = 32 - Math.clz32(lastShard[u] ^ shardOf[i]);
+      lastShard[u] = shardOf[i];
+    }
   }
 
   /** At each border of two chunks, the rows that have terms on both sides; a row may go on over several borders. */
   #findSpanning(batch: MiniBatch): void {
     const { row, depth, firstChunk, lastChunk } = batch.spanning;
     const { parent } = this.#prefixes;
-    const terms = batch.terms;
-    const termCount = batch.sizes[SIZES.terms];
+    const { terms } = batch;
+    const chunks = batch.sizes[SIZES.chunks];
     const openRow = this.#openRow;
     const openSince = this.#openSince;
     let open = 0;
@@ -278,9 +344,8 @@ export class BatchMaker {
         lastChunk[count++] = chunk;
       }
     };
-    for (let border = CHUNK_TERMS; border < termCount; border += CHUNK_TERMS) {
-      const chunk = border / CHUNK_TERMS;
-      const last = border - 1;
+    for (let chunk = 1; chunk < chunks; chunk++) {
+      const last = terms.chunkStarts[chunk] - 1;
       const crossing = terms.shared[last];
       let at = terms.row[last];
       for (let d = terms.depth[last]; d > crossing; d--) at = parent[at];
@@ -294,7 +359,7 @@ export class BatchMaker {
       }
       open = crossing;
     }
-    close(0, Math.ceil(termCount / CHUNK_TERMS) - 1);
+    close(0, chunks - 1);
     batch.sizes[SIZES.spanning] = count;
   }
 }

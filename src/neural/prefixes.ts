@@ -20,6 +20,7 @@ const V6_LEVEL = IPV4_PREFIX_LENGTHS.length;
 /** Length of the prefixes of each level. */
 export const LEVEL_LENGTHS: readonly number[] = [...IPV4_PREFIX_LENGTHS, ...IPV6_PREFIX_LENGTHS];
 const LEVELS = LEVEL_LENGTHS.length;
+const PROVIDER_LEVEL = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
 
 const LEVELS_OF_BITS = { ipv4: levelsOfBits(IPV4_PREFIX_LENGTHS), ipv6: levelsOfBits(IPV6_PREFIX_LENGTHS) };
 
@@ -198,6 +199,15 @@ export class PrefixTable {
     return row;
   }
 
+  /** The rows of the IPv6 /32 in the training data. */
+  ipv6ProviderRows(): number[] {
+    const rows: number[] = [];
+    for (let row = this.ipv4Rows; row < this.rows.count; row++) {
+      if (this.rows.level[row] === PROVIDER_LEVEL) rows.push(row);
+    }
+    return rows;
+  }
+
   /** First word of the k-th (modulo their number) of the /32 in the training data; any of 2000::/3 where it has none. */
   ipv6Provider(k: number): number {
     const providers = this.#ipv6Providers;
@@ -266,8 +276,7 @@ function ipv4Index(rows: PrefixRows, ipv4Rows: number): { first16: Uint32Array; 
 }
 
 function providersOf({ count, level, high }: PrefixRows, ipv4Rows: number): Uint32Array {
-  const providerLevel = V6_LEVEL + IPV6_PREFIX_LENGTHS.indexOf(32);
-  const isProvider = (row: number) => level[row] === providerLevel;
+  const isProvider = (row: number) => level[row] === PROVIDER_LEVEL;
   let length = 0;
   for (let row = ipv4Rows; row < count; row++) if (isProvider(row)) length++;
   const providers = separateBuffers.words(length);

@@ -10,6 +10,7 @@ import { type Hyperparameters, optionName } from './hyperparameters.ts';
 import { type BatchShape, pairsPerPositive } from './miniBatch.ts';
 import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
+import { shardBorders } from './shards.ts';
 import {
   allocateRows,
   batchShape,
@@ -79,12 +80,14 @@ export class Training {
           : kernels.reason;
       const { prefixes, layers, parents, batches, work } = made ? made.arrays : layout(separateBuffers);
       parents.set(this.prefixes.parent);
+      const data = trainingPairs(events, this.prefixes, h.numEntityVectors);
       this.state = {
         hyperparameters: h,
         seed,
         shape,
-        data: trainingPairs(events, this.prefixes, h.numEntityVectors),
+        data,
         prefixParts: this.prefixes.parts,
+        borders: shardBorders(shape, data, this.prefixes),
         tables: {
           entities: whole?.arrays.entities ?? entities(separateBuffers),
           prefixes,

@@ -14,6 +14,7 @@ import type { Hyperparameters } from './hyperparameters.ts';
 import { allocateMiniBatch, BatchMaker, SIZES, termsOf } from './miniBatch.ts';
 import type { Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
+import { shardBorders } from './shards.ts';
 import { progressOf } from './train.ts';
 import {
   allocateRows,
@@ -49,12 +50,14 @@ export class DoublesTraining {
     );
     parents.set(this.prefixes.parent);
     const entities = allocateRows(h.numEntityVectors, h.vectorDim, doubles);
+    const data = trainingPairs(events, this.prefixes, h.numEntityVectors);
     this.state = {
       hyperparameters: h,
       seed,
       shape,
-      data: trainingPairs(events, this.prefixes, h.numEntityVectors),
+      data,
       prefixParts: this.prefixes.parts,
+      borders: shardBorders(shape, data, this.prefixes),
       tables: { entities, prefixes, layers },
       parents,
       batches,
@@ -129,10 +132,10 @@ export class Reference {
 
   /** What a `BatchMaker` draws (its own test says that it draws what it should), one pair after the other. */
   #pairs(epoch: number, from: number, to: number): Pair[] {
-    const { shape, data, seed } = this.#state;
+    const { shape, data, seed, borders } = this.#state;
     const batch = allocateMiniBatch(shape, separateBuffers);
     const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
-    new BatchMaker(shape, data, this.#table, seed, plainKernels).make(batch, order, from, to, epoch);
+    new BatchMaker(shape, data, this.#table, borders, seed, plainKernels).make(batch, order, from, to, epoch);
     const { perPositive: K, entity, network } = batch.pairs;
     const terms = termsOf(batch);
     const rows = Array(batch.sizes[SIZES.networks]).fill(NO_ROW);

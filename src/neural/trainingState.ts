@@ -15,6 +15,7 @@ import {
   type TrainingPairs,
 } from './miniBatch.ts';
 import type { PrefixParts, PrefixTable } from './prefixes.ts';
+import { type ShardBorders, shardCount } from './shards.ts';
 
 /** Standard deviation of a starting entity vector's components (docs/decisions/0004 has what else was tried). */
 const ENTITY_START_DEVIATION = 0.05;
@@ -34,6 +35,7 @@ export interface TrainingState {
   shape: BatchShape;
   data: TrainingPairs;
   prefixParts: PrefixParts;
+  borders: ShardBorders;
   tables: Tables;
   parents: Uint32Array; // (P)
   /** one for each thread, each made by one and used by all */
@@ -57,12 +59,10 @@ interface WorkArrays {
   /** with layers: gradients of activations, of two neighbouring layers in turns */
   dActivations: Floats[]; // 2 of (A, D)
   dLayer: Floats; // (D + 1, D)
-  /** with layers */
-  dEntity: Floats; // (B, D)
   error: Floats; // (B, K)
-  /** of each positive with layers, of each chunk of terms without */
-  lossNats: Float64Array; // (B or C)
-  correct: Uint32Array; // (B or C)
+  /** of each network with layers, of each chunk of terms without */
+  lossNats: Float64Array; // (A or C)
+  correct: Uint32Array; // (A or C)
   partials: Floats; // (C, 2, MAX_CHAIN, D)
   /** with layers: a 1 for each network, the coefficients of terms that are gradients themselves */
   ones: Floats; // (A)
@@ -71,12 +71,10 @@ interface WorkArrays {
 }
 
 export function batchShape(h: Hyperparameters, events: number): BatchShape {
-  return {
-    size: Math.min(h.miniBatchSize, events),
-    random: h.randomNegativeSamplingRate,
-    shuffled: h.shuffledNegativeSamplingRate,
-    hasLayers: h.numIpEncoderLayers > 0,
-  };
+  const size = Math.min(h.miniBatchSize, events);
+  const { randomNegativeSamplingRate: random, shuffledNegativeSamplingRate: shuffled } = h;
+  const shards = shardCount(size * (1 + random + shuffled));
+  return { size, random, shuffled, hasLayers: h.numIpEncoderLayers > 0, shards };
 }
 
 export function allocateRows(count: number, dimension: number, memory: Memory): Rows {
@@ -119,10 +117,9 @@ export function layOutTraining(
       activations: times(L + 1, () => memory.floats(A * D)),
       dActivations: times(L > 0 ? 2 : 0, () => memory.floats(A * D)),
       dLayer: memory.floats(L > 0 ? (D + 1) * D : 0),
-      dEntity: memory.floats(L > 0 ? B * D : 0),
       error: memory.floats(B * pairsPerPositive(shape)),
-      lossNats: memory.doubles(L > 0 ? B : chunkCapacity(shape)),
-      correct: memory.words(L > 0 ? B : chunkCapacity(shape)),
+      lossNats: memory.doubles(L > 0 ? A : chunkCapacity(shape)),
+      correct: memory.words(L > 0 ? A : chunkCapacity(shape)),
       partials: memory.floats(chunkCapacity(shape) * 2 * MAX_CHAIN * D),
       ones: memory.floats(L > 0 ? A : 0),
       layerRows: {

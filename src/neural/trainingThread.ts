@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts';
 import type { CrewMember } from '../kernels/crew.ts';
-import { CHUNK_TERMS, type Floats, type Kernels, type Step, type Terms } from '../kernels/kernels.ts';
+import type { Floats, Kernels, Step, Terms } from '../kernels/kernels.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE } from '../random/philox.ts';
@@ -9,7 +9,7 @@ import { PrefixTable } from './prefixes.ts';
 import { TOTALS, type TrainingState } from './trainingState.ts';
 
 /** Pieces that threads claim: small enough to end together, large enough that claiming costs nothing. */
-const GRAIN = { positives: 16, networks: 16, chunks: 1, rows: 8 } as const;
+const GRAIN = { networks: 16, chunks: 1, rows: 8 } as const;
 /** Entity rows that are moved as one piece. */
 const GATHERED = 64;
 
@@ -35,6 +35,7 @@ export class TrainingThread {
       state.shape,
       state.data,
       new PrefixTable(state.prefixParts),
+      state.borders,
       state.seed,
       kernels,
     );
@@ -77,14 +78,14 @@ export class TrainingThread {
       this.#gather(batch);
       this.#forwardThroughLayers(batch);
       this.#findErrors(batch);
-      this.#addTotals(epoch, batch.sizes[SIZES.positives]);
+      this.#addTotals(epoch, batch.sizes[SIZES.networks]);
       this.#updateChains(batch, step, this.#backThroughLayers(batch, step));
     } else {
       this.#gather(batch);
       this.#trainChains(batch, step);
       const terms = termsOf(batch);
       const withoutRow = batch.sizes[SIZES.positives] * batch.pairs.perPositive - terms.count;
-      this.#addTotals(epoch, chunksOf(terms), withoutRow * LOSS_OF_NO_ROW);
+      this.#addTotals(epoch, terms.chunks, withoutRow * LOSS_OF_NO_ROW);
     }
     this.#updateRest(batch, step);
   }
@@ -112,7 +113,7 @@ export class TrainingThread {
     const { error, lossNats, correct, partials } = work;
     const out = { encoded, error, lossNats, correct, partials };
     const entities = work.entities.vectors;
-    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+    while (member.claim(terms.chunks, GRAIN.chunks)) {
       const { from, to } = member;
       this.#kernels.trainChains(
         tables.prefixes,
@@ -138,7 +139,7 @@ export class TrainingThread {
     const terms = termsOf(batch);
     const [encoded] = work.activations;
     if (member.index === 0) clearUnknownNetwork(batch, terms, encoded, D);
-    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+    while (member.claim(terms.chunks, GRAIN.chunks)) {
       const { vectors } = tables.prefixes;
       this.#kernels.encodeChains(vectors, D, parents, terms, encoded, member.from, member.to);
     }
@@ -163,13 +164,13 @@ export class TrainingThread {
   #findErrors(batch: MiniBatch): void {
     const { hyperparameters, tables, work } = this.#state;
     const member = this.#member;
-    while (member.claim(batch.sizes[SIZES.positives], GRAIN.positives)) {
+    while (member.claim(batch.sizes[SIZES.networks], GRAIN.networks)) {
       this.#kernels.pairErrors(
         work.entities.vectors,
         hyperparameters.vectorDim,
         batch.pairs,
+        batch.pairsOf,
         work.activations[tables.layers.length],
-        work.dEntity,
         work.error,
         work.lossNats,
         work.correct,
@@ -250,7 +251,7 @@ export class TrainingThread {
     const terms = termsOf(batch);
     const coefficients = gradients ? work.ones : work.error;
     const vectors = gradients ?? work.entities.vectors;
-    while (member.claim(chunksOf(terms), GRAIN.chunks)) {
+    while (member.claim(terms.chunks, GRAIN.chunks)) {
       this.#kernels.updateChains(
         tables.prefixes,
         hyperparameters.vectorDim,
@@ -269,8 +270,7 @@ export class TrainingThread {
 
   /** Address rows of several chunks, and the entity rows: these only now, as the gradients above needed them as they were. */
   #updateRest(batch: MiniBatch, step: Step): void {
-    const { hyperparameters, tables, work, shape } = this.#state;
-    const { hasLayers } = shape;
+    const { hyperparameters, tables, work } = this.#state;
     const member = this.#member;
     const kernels = this.#kernels;
     const D = hyperparameters.vectorDim;
@@ -284,13 +284,9 @@ export class TrainingThread {
       }
       if (to <= S) continue;
       const [first, last] = [Math.max(0, from - S), to - S];
-      const { positivesOf, pairs } = batch;
-      if (hasLayers) {
-        kernels.updateRows(work.entities, D, positivesOf, work.dEntity, step, first, last);
-      } else {
-        const [encoded] = work.activations;
-        kernels.updateEntities(work.entities, D, positivesOf, pairs, encoded, work.error, step, first, last);
-      }
+      const encoded = work.activations[tables.layers.length];
+      const { sums, pairs } = batch;
+      kernels.updateBySums(work.entities, D, sums, pairs.network, encoded, work.error, step, first, last);
       this.#copier.scatterRows(work.entities, D, batch.entityRows, tables.entities, first, last);
     }
     if (member.index === 0) member.decidePause();
@@ -300,8 +296,6 @@ export class TrainingThread {
 
 /** An address without any row has the dot product 0: a probability of one half, neither right nor wrong. */
 const LOSS_OF_NO_ROW = Math.LN2;
-
-const chunksOf = (terms: Terms) => Math.ceil(terms.count / CHUNK_TERMS);
 
 /** Addresses without any row come last, as a network without terms: their sum is empty. */
 function clearUnknownNetwork({ sizes }: MiniBatch, terms: Terms, encoded: Floats, dimension: number): void {

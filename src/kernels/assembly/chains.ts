@@ -5,18 +5,18 @@ import {
   AHEAD_TERMS,
   ahead,
   bases,
-  CHUNK_TERMS,
   chainSums,
   depths,
   f32At,
   factors,
+  joinSums,
   MAX_CHAIN,
   NO_ROW,
   path,
   sums,
   u32At,
 } from './scratch';
-import { add, addScaled, combine2, copy, dot, F, scale, sum2, touch } from './vectors';
+import { add, copy, dot, F, scale, sum2, touch } from './vectors';
 
 /**
  * Brings the rows that terms [first, end) complete into the cache, at most AHEAD_TERMS of them, and their states where
@@ -58,7 +58,7 @@ export function encodeChains(
   table: usize,
   n: usize,
   parents: usize,
-  count: u32,
+  chunkStarts: usize,
   termRow: usize,
   termDepth: usize,
   termShared: usize,
@@ -69,8 +69,8 @@ export function encodeChains(
 ): void {
   const size = n * F;
   for (let chunk = fromChunk; chunk < toChunk; chunk++) {
-    const first = chunk * CHUNK_TERMS;
-    const end = min(count, first + CHUNK_TERMS);
+    const first = u32At(chunkStarts, chunk);
+    const end = u32At(chunkStarts, chunk + 1);
     // A network that began in the chunk before is done there.
     const before = first == 0 ? NO_ROW : u32At(termNetwork, first - 1);
     let known: u32 = 0;
@@ -96,7 +96,7 @@ export function updateChains(
   stepsAt: usize,
   n: usize,
   parents: usize,
-  count: u32,
+  chunkStarts: usize,
   termRow: usize,
   termDepth: usize,
   termShared: usize,
@@ -115,8 +115,8 @@ export function updateChains(
   useRows(vectorsAt, momentAt, stepsAt, n, learningRate, weightDecay, gradientScale);
   const size = n * F;
   for (let chunk = fromChunk; chunk < toChunk; chunk++) {
-    const first = chunk * CHUNK_TERMS;
-    const last = min(count, first + CHUNK_TERMS) - 1;
+    const first = u32At(chunkStarts, chunk);
+    const last = u32At(chunkStarts, chunk + 1) - 1;
     startChunk(first == 0 ? 0 : u32At(termShared, first - 1), u32At(termShared, last));
     for (let i = first; i <= last; i++) {
       if ((i - first) % AHEAD_TERMS == 0) {
@@ -141,7 +141,7 @@ export function trainChains(
   stepsAt: usize,
   n: usize,
   parents: usize,
-  count: u32,
+  chunkStarts: usize,
   termRow: usize,
   termDepth: usize,
   termShared: usize,
@@ -164,8 +164,8 @@ export function trainChains(
   useRows(vectorsAt, momentAt, stepsAt, n, learningRate, weightDecay, gradientScale);
   const size = n * F;
   for (let chunk = fromChunk; chunk < toChunk; chunk++) {
-    const first = chunk * CHUNK_TERMS;
-    const last = min(count, first + CHUNK_TERMS) - 1;
+    const first = u32At(chunkStarts, chunk);
+    const last = u32At(chunkStarts, chunk + 1) - 1;
     const before = first == 0 ? NO_ROW : u32At(termNetwork, first - 1);
     startChunk(first == 0 ? 0 : u32At(termShared, first - 1), u32At(termShared, last));
     let known: u32 = 0;
@@ -251,7 +251,7 @@ function addTerm(
 ): void {
   const size = n * F;
   if (u32At(depths, top) == ownDepth) {
-    join(top, own, vector, n);
+    joinSums(top, own, vector, n);
   } else {
     // A sum of one term is kept as coefficient · vector, and never written.
     top++;
@@ -281,26 +281,13 @@ function addTerm(
       store<u32>(depths + top * 4, until);
     }
     if (until == below) {
-      if (top > 1) join(top - 1, c, x, n);
+      if (top > 1) joinSums(top - 1, c, x, n);
       top--;
       if (top == 0) break;
     }
     depth = u32At(depths, top);
   }
   sinceBefore = min(sinceBefore, shared);
-}
-
-/** Adds c·x to the sum at a place of the stack. */
-function join(place: usize, c: f32, x: usize, n: usize): void {
-  const sum = sums + place * n * F;
-  const own = <usize>u32At(bases, place);
-  if (own == sum) {
-    addScaled(sum, c, x, n);
-    return;
-  }
-  combine2(sum, f32At(factors, place), own, c, x, n);
-  store<u32>(bases + place * 4, <u32>sum);
-  store<f32>(factors + place * F, 1);
 }
 
 export function updateSpanning(

@@ -4,6 +4,6 @@ export { encodeChains, trainChains, updateChains, updateSpanning } from './chain
 export { denseForward, denseInputGradients, denseWeightGradients } from './dense';
 export { randomWords } from './draws';
 export { byteDotProducts } from './bytes';
-export { dotProducts, pairErrors, updateEntities, weightedSums } from './pairs';
+export { addUp, dotProducts, pairErrors, updateBySums, weightedSums } from './pairs';
 export { setUp } from './scratch';
 export { gatherRows, scatterRows, updateRows } from './tables';

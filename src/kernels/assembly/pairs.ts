@@ -1,7 +1,7 @@
 // Errors of pairs, and what they ask of vectors.
 import { squaresOf, stepRow, useRows } from './rows';
-import { f32At, NO_ROW, sums, u32At, vectorAt } from './scratch';
-import { addScaled, addScaled4, clear, dot, F, touch } from './vectors';
+import { bases, depths, f32At, factors, joinSums, NO_ROW, sums, u32At, vectorAt } from './scratch';
+import { addScaled, clear, copy, dot, F, scale, touch } from './vectors';
 
 /** Events to be scored whose two rows are brought into the cache together. */
 export const AHEAD_EVENTS: u32 = 32;
@@ -11,9 +11,9 @@ export function pairErrors(
   n: usize,
   perPositive: u32,
   entity: usize,
-  network: usize,
+  starts: usize,
+  members: usize,
   encoded: usize,
-  dEntity: usize,
   error: usize,
   lossNats: usize,
   correct: usize,
@@ -21,25 +21,23 @@ export function pairErrors(
   to: u32,
 ): void {
   const size = n * F;
-  for (let b = from; b < to; b++) {
-    const e = entities + <usize>u32At(entity, b) * size;
-    const networks = network + <usize>b * perPositive * 4;
-    const errors = error + <usize>b * perPositive * F;
+  for (let a = from; a < to; a++) {
+    const vector = encoded + <usize>a * size;
     let loss: f64 = 0;
     let right: u32 = 0;
-    for (let k: u32 = 0; k < perPositive; k++) {
-      const x = dot(e, vectorAt(encoded, networks, k, size), n);
-      const margin = k == 0 ? x : -x;
+    const end = u32At(starts, a + 1);
+    for (let m = u32At(starts, a); m < end; m++) {
+      const pair = u32At(members, m);
+      const x = dot(vectorAt(entities, entity, pair / perPositive, size), vector, n);
+      const isObserved = pair % perPositive == 0;
+      const margin = isObserved ? x : -x;
       const tail = Mathf.exp(-abs(x));
       loss += <f64>lossOf(margin, tail);
       right += u32(margin > 0);
-      store<f32>(errors + <usize>k * F, errorOf(k == 0, margin, tail));
+      store<f32>(error + <usize>pair * F, errorOf(isObserved, margin, tail));
     }
-    store<f64>(lossNats + <usize>b * 8, loss);
-    store<u32>(correct + <usize>b * 4, right);
-    const gradient = dEntity + <usize>b * size;
-    clear(gradient, n);
-    addPairs(gradient, errors, encoded, networks, perPositive, n);
+    store<f64>(lossNats + <usize>a * 8, loss);
+    store<u32>(correct + <usize>a * 4, right);
   }
 }
 
@@ -81,18 +79,17 @@ export function weightedSums(
   }
 }
 
-/** The same where the gradient of row i is Σ error · encoded over all pairs of the positives of its list. */
-export function updateEntities(
+export function updateBySums(
   vectorsAt: usize,
   momentAt: usize,
   stepsAt: usize,
   n: usize,
   starts: usize,
   members: usize,
-  perPositive: u32,
-  network: usize,
-  encoded: usize,
-  error: usize,
+  joins: usize,
+  vectorOf: usize,
+  vectors: usize,
+  coefficients: usize,
   learningRate: f32,
   weightDecay: f32,
   gradientScale: f32,
@@ -101,36 +98,77 @@ export function updateEntities(
 ): void {
   useRows(vectorsAt, momentAt, stepsAt, n, learningRate, weightDecay, gradientScale);
   for (let i = from; i < to; i++) {
-    clear(sums, n);
-    const end = u32At(starts, i + 1);
-    for (let k = u32At(starts, i); k < end; k++) {
-      const first = <usize>u32At(members, k) * perPositive;
-      addPairs(sums, error + first * F, encoded, network + first * 4, perPositive, n);
-    }
-    stepRow(i, 1, sums, squaresOf(sums));
+    const sum = addTree(n, u32At(starts, i), u32At(starts, i + 1), members, joins, vectorOf, vectors, coefficients);
+    stepRow(i, 1, sum, squaresOf(sum));
   }
 }
 
-/** out += Σ errors[k] · vectors[indices[k]] */
-export function addPairs(out: usize, errors: usize, vectors: usize, indices: usize, count: u32, n: usize): void {
-  const size = n * F;
-  for (let k: u32 = 0; k < count; k++) touch(vectorAt(vectors, indices, k, size), n);
-  let k: u32 = 0;
-  for (; k + 4 <= count; k += 4) {
-    addScaled4(
-      out,
-      f32At(errors, k),
-      vectorAt(vectors, indices, k, size),
-      f32At(errors, k + 1),
-      vectorAt(vectors, indices, k + 1, size),
-      f32At(errors, k + 2),
-      vectorAt(vectors, indices, k + 2, size),
-      f32At(errors, k + 3),
-      vectorAt(vectors, indices, k + 3, size),
-      n,
-    );
+export function addUp(
+  n: usize,
+  starts: usize,
+  members: usize,
+  joins: usize,
+  vectorOf: usize,
+  vectors: usize,
+  coefficients: usize,
+  out: usize,
+  from: u32,
+  to: u32,
+): void {
+  for (let i = from; i < to; i++) {
+    const sum = addTree(n, u32At(starts, i), u32At(starts, i + 1), members, joins, vectorOf, vectors, coefficients);
+    copy(out + <usize>i * n * F, sum, n);
   }
-  for (; k < count; k++) addScaled(out, f32At(errors, k), vectorAt(vectors, indices, k, size), n);
+}
+
+/** Further up than any tree goes. */
+const END: u32 = 64;
+
+/**
+ * Adds up the members [first, end) of one list. Of what waits, the sum of a single member is kept as coefficient · vector.
+ * @returns where the sum is
+ */
+@inline
+function addTree(
+  n: usize,
+  first: u32,
+  end: u32,
+  members: usize,
+  joins: usize,
+  vectorOf: usize,
+  vectors: usize,
+  coefficients: usize,
+): usize {
+  const size = n * F;
+  for (let m = first; m < end; m++) touch(vectorAt(vectors, vectorOf, u32At(members, m), size), n);
+  const sum = sums + size;
+  if (first == end) {
+    clear(sum, n);
+    return sum;
+  }
+  let top: usize = 0;
+  let join: u32 = END;
+  for (let m = first; m < end; m++) {
+    const member = u32At(members, m);
+    const c = f32At(coefficients, member);
+    const x = vectorAt(vectors, vectorOf, member, size);
+    if (join == 0) {
+      joinSums(top, c, x, n);
+    } else {
+      top++;
+      store<u32>(depths + top * 4, join);
+      store<f32>(factors + top * F, c);
+      store<u32>(bases + top * 4, <u32>x);
+    }
+    join = m + 1 < end ? u32At(joins, m) : END;
+    while (top > 1 && u32At(depths, top) < join) {
+      joinSums(top - 1, f32At(factors, top), <usize>u32At(bases, top), n);
+      top--;
+    }
+  }
+  const base = <usize>u32At(bases, 1);
+  if (base != sum) scale(sum, f32At(factors, 1), base, n);
+  return sum;
 }
 
 /** Brings the two rows, of so many bytes, of events [from, to) into the cache. */

@@ -1,9 +1,8 @@
 // Constants of ../kernels.ts, which its conformance suite holds together with these, and this thread's scratch memory.
 import { setUpRows } from './rows';
-import { F } from './vectors';
+import { addScaled, combine2, F } from './vectors';
 
 export const NO_ROW: u32 = 0xffffffff;
-export const CHUNK_TERMS: u32 = 128;
 export const MAX_CHAIN: usize = 16;
 
 /** Terms whose rows are brought into the cache together: enough to be under way at once, few enough to stay. */
@@ -47,4 +46,17 @@ export function f32At(array: usize, i: usize): f32 {
 @inline
 export function vectorAt(vectors: usize, indices: usize, k: u32, size: usize): usize {
   return vectors + <usize>u32At(indices, k) * size;
+}
+
+/** Adds c·x to the sum at a place of the stack, which is kept as factor · base until something is added. */
+export function joinSums(place: usize, c: f32, x: usize, n: usize): void {
+  const sum = sums + place * n * F;
+  const own = <usize>u32At(bases, place);
+  if (own == sum) {
+    addScaled(sum, c, x, n);
+    return;
+  }
+  combine2(sum, f32At(factors, place), own, c, x, n);
+  store<u32>(bases + place * 4, <u32>sum);
+  store<f32>(factors + place * F, 1);
 }

@@ -52,8 +52,16 @@ function someTerms(data: Data, forest: Forest, count: number, coefficients: numb
   row.sort((a, b) => a - b);
   const chains = row.map((one) => forest.chain(one));
   const numbers = new Map(distinct(row).map((one, network) => [one, network]));
+  // Whole chunks and shorter ones.
+  const chunkStarts = [0];
+  while (chunkStarts.at(-1)! < count) {
+    const length = data.below(2) === 0 ? CHUNK_TERMS : 1 + data.below(CHUNK_TERMS);
+    chunkStarts.push(Math.min(count, chunkStarts.at(-1)! + length));
+  }
   return {
     count,
+    chunks: chunkStarts.length - 1,
+    chunkStarts: data.wordsOf(chunkStarts),
     row: data.wordsOf(row),
     depth: data.wordsOf(chains.map((chain) => chain.length)),
     shared: data.wordsOf(
@@ -65,7 +73,8 @@ function someTerms(data: Data, forest: Forest, count: number, coefficients: numb
   };
 }
 
-const chunksOf = (terms: Terms) => Math.ceil(terms.count / CHUNK_TERMS);
+/** The chunk of a term. */
+const chunkOf = ({ chunkStarts }: Terms, term: number) => chunkStarts.findIndex((start) => start > term) - 1;
 
 /** The terms below each row. */
 function termsBelow(forest: Forest, terms: Terms): Map<number, number[]> {
@@ -76,8 +85,8 @@ function termsBelow(forest: Forest, terms: Terms): Map<number, number[]> {
   return below;
 }
 
-function spanningOf(data: Data, forest: Forest, below: Map<number, number[]>): Spanning {
-  const chunk = (term: number) => Math.floor(term / CHUNK_TERMS);
+function spanningOf(data: Data, forest: Forest, allTerms: Terms, below: Map<number, number[]>): Spanning {
+  const chunk = (term: number) => chunkOf(allTerms, term);
   const wide = [...below].filter(([, terms]) => chunk(terms[0]) !== chunk(terms.at(-1)!));
   return {
     count: wide.length,
@@ -104,7 +113,7 @@ export function encodeChains(trial: Trial): void {
   const table = data.floats(forest.parents.length * D);
   const rows = distinct(terms.row);
   const out = data.output(rows.length * D);
-  wholeAndParts(kernels, chunksOf(terms), [out], (kernels, from, to) =>
+  wholeAndParts(kernels, terms.chunks, [out], (kernels, from, to) =>
     kernels.encodeChains(table, D, forest.parents, terms, out, from, to),
   );
   for (const [network, row] of rows.entries()) {
@@ -126,11 +135,11 @@ function assertOwnNetworks(
   encoded: Float32Array,
   call: (fromChunk: number, toChunk: number) => void,
 ): void {
-  const last = chunksOf(terms) - 1;
+  const last = terms.chunks - 1;
   if (last === 0) return;
   encoded.fill(Number.NaN);
   call(last, last + 1);
-  const begun = terms.network[last * CHUNK_TERMS - 1];
+  const begun = terms.network[terms.chunkStarts[last] - 1];
   assert.ok(encoded.subarray(0, (begun + 1) * dimension).every(Number.isNaN));
 }
 
@@ -141,7 +150,7 @@ function someUpdate(trial: Trial) {
   const { forest, terms, coefficients, vectors } = someChains(trial);
   const { step, gradientSize } = someStep(trial);
   const rows = someRows(data, forest.parents.length, D, gradientSize);
-  const partials = data.output(chunksOf(terms) * 2 * MAX_CHAIN * D);
+  const partials = data.output(terms.chunks * 2 * MAX_CHAIN * D);
   // What is not put aside must not be used.
   partials.fill(Number.NaN);
   return { forest, terms, coefficients, vectors, step, gradientSize, rows, partials, before: copyOf(rows) };
@@ -159,7 +168,7 @@ function assertUpdated(
   miss: (term: number, d: number) => number,
 ): void {
   const below = termsBelow(forest, terms);
-  const spanning = spanningOf(data, forest, below);
+  const spanning = spanningOf(data, forest, terms, below);
   const sums = new Map<number, BoundedSum[]>();
   for (const [row, list] of below) {
     const ofDimension = (d: number) => {
@@ -192,7 +201,7 @@ export function updateChains(trial: Trial): void {
   const { forest, terms, step, rows, partials, gradientSize } = update;
   const coefficients = data.floats(update.coefficients, gradientSize);
   const vectors = data.floats(update.vectors * D);
-  wholeAndParts(kernels, chunksOf(terms), [...arraysOf(rows), partials], (kernels, from, to) =>
+  wholeAndParts(kernels, terms.chunks, [...arraysOf(rows), partials], (kernels, from, to) =>
     kernels.updateChains(rows, D, forest.parents, terms, coefficients, vectors, step, partials, from, to),
   );
   const product = (term: number, d: number) =>
@@ -212,12 +221,12 @@ export function trainChains(trial: Trial): void {
   const networks = distinct(terms.row);
   const encoded = data.output(networks.length * D);
   const error = data.output(terms.count);
-  const lossNats = data.doublesOutput(chunksOf(terms));
-  const correct = data.wordsOutput(chunksOf(terms));
+  const lossNats = data.doublesOutput(terms.chunks);
+  const correct = data.wordsOutput(terms.chunks);
   const out = { encoded, error, lossNats, correct, partials };
   wholeAndParts(
     kernels,
-    chunksOf(terms),
+    terms.chunks,
     [...arraysOf(rows), encoded, error, lossNats, correct, partials],
     (kernels, from, to) =>
       kernels.trainChains(rows, D, forest.parents, terms, K, entities, out, step, from, to),
@@ -248,8 +257,8 @@ export function trainChains(trial: Trial): void {
     assertClose(error[terms.coefficient[i]], pair.error, 'error', terms.coefficient[i]);
     return pair;
   });
-  for (const chunk of indices(chunksOf(terms))) {
-    const own = pairs.slice(chunk * CHUNK_TERMS, (chunk + 1) * CHUNK_TERMS);
+  for (const chunk of indices(terms.chunks)) {
+    const own = pairs.slice(terms.chunkStarts[chunk], terms.chunkStarts[chunk + 1]);
     assertTotals(own, lossNats[chunk], correct[chunk], 'chunk', chunk);
   }
   const entity = (term: number, d: number) => entities[terms.vector[term] * D + d];

@@ -142,27 +142,93 @@ export function updateRows(trial: Trial): void {
   }
 }
 
-export function updateEntities(trial: Trial): void {
-  const { kernels, data } = trial;
-  const { B, D, R, S } = trial.shape;
+/** Lists of members in shards of a tree, coefficients of members, and vectors. */
+function someSums({ data, shape: { B, D, R, S } }: Trial, size: number) {
   const K = 1 + R + S;
+  const lists = data.lists(B, 9, B * K);
+  const shards = indices(lists.members.length).map(() => data.below(64));
+  for (const i of indices(B)) {
+    const [from, to] = [lists.starts[i], lists.starts[i + 1]];
+    const own = shards.slice(from, to).sort((a, b) => a - b);
+    for (const [m, shard] of own.entries()) shards[from + m] = shard;
+  }
+  const joins = shards.map((shard, m) => 32 - Math.clz32(shard ^ (shards[m + 1] ?? 0)));
+  return {
+    shards,
+    sums: { ...lists, joins: data.wordsOf(joins) },
+    vectorOf: data.words(B * K, B),
+    vectors: data.floats(B * D),
+    coefficients: data.floats(B * K, size),
+  };
+}
+
+/** The sum of each list, within what adding in any order may miss. */
+function boundsOf(
+  { sums, vectorOf, vectors, coefficients }: ReturnType<typeof someSums>,
+  D: number,
+  i: number,
+) {
+  const own = [...sums.members.subarray(sums.starts[i], sums.starts[i + 1])];
+  const product = (member: number, d: number) => coefficients[member] * vectors[vectorOf[member] * D + d];
+  return indices(D).map((d) => sumOf(own.length, (m) => product(own[m], d)));
+}
+
+export function updateBySums(trial: Trial): void {
+  const { kernels, data } = trial;
+  const { B, D } = trial.shape;
   const { step, gradientSize } = someStep(trial);
   const rows = someRows(data, B, D, gradientSize);
-  const networks = B * (1 + R);
-  const pairs = { perPositive: K, entity: data.words(B, B), network: data.words(B * K, networks) };
-  const positivesOf = data.lists(B, 4, B);
-  const encoded = data.floats(networks * D);
-  const error = data.floats(B * K, gradientSize);
+  const some = someSums(trial, gradientSize);
+  const { sums, vectorOf, vectors, coefficients } = some;
   const before = copyOf(rows);
   wholeAndParts(kernels, B, arraysOf(rows), (kernels, from, to) =>
-    kernels.updateEntities(rows, D, positivesOf, pairs, encoded, error, step, from, to),
+    kernels.updateBySums(rows, D, sums, vectorOf, vectors, coefficients, step, from, to),
   );
-  const { starts, members } = positivesOf;
+  for (let i = 0; i < B; i++) assertStepped(before, rows, i, D, boundsOf(some, D, i), step);
+}
+
+export function addUp(trial: Trial): void {
+  const { kernels, data } = trial;
+  const { B, D } = trial.shape;
+  const some = someSums(trial, 1);
+  const { sums, vectorOf, vectors, coefficients } = some;
+  const out = data.output(B * D);
+  wholeAndParts(kernels, B, [out], (kernels, from, to) =>
+    kernels.addUp(D, sums, vectorOf, vectors, coefficients, out, from, to),
+  );
   for (let i = 0; i < B; i++) {
-    const positives = members.subarray(starts[i], starts[i + 1]);
-    const own = [...positives].flatMap((b) => indices(K).map((k) => b * K + k));
-    const product = (pair: number, d: number) => error[pair] * encoded[pairs.network[pair] * D + d];
-    const sums = indices(D).map((d) => sumOf(own.length, (m) => product(own[m], d)));
-    assertStepped(before, rows, i, D, sums, step);
+    for (const [d, bound] of boundsOf(some, D, i).entries()) assertClose(out[i * D + d], bound, 'out', i, d);
+  }
+  assertSubtrees(trial, some, out);
+}
+
+/** Where every subtree of 2^k shards is added up by itself, and then those sums, the bits are the same. */
+function assertSubtrees(
+  { kernels: [kernels], data, shape: { B, D } }: Trial,
+  some: ReturnType<typeof someSums>,
+  whole: Float32Array,
+): void {
+  const { sums, vectorOf, vectors, coefficients, shards } = some;
+  for (const level of [0, 2, 6]) {
+    const parts: { list: number; node: number; from: number; to: number }[] = [];
+    for (const list of indices(B)) {
+      for (let m = sums.starts[list]; m < sums.starts[list + 1]; m++) {
+        const node = shards[m] >>> level;
+        const last = parts.at(-1);
+        if (last?.list === list && last.node === node) last.to = m + 1;
+        else parts.push({ list, node, from: m, to: m + 1 });
+      }
+    }
+    const starts = data.wordsOf([...parts.map(({ from }) => from), sums.members.length]);
+    const between = data.output(parts.length * D);
+    kernels.addUp(D, { ...sums, starts }, vectorOf, vectors, coefficients, between, 0, parts.length);
+    const all = data.wordsOf(indices(parts.length));
+    const ones = data.floats(parts.length).fill(1);
+    const lists = indices(B + 1).map((list) => parts.filter((part) => part.list < list).length);
+    const joins = parts.map(({ node }, p) => level + 32 - Math.clz32(node ^ (parts[p + 1]?.node ?? 0)));
+    const merged = { starts: data.wordsOf(lists), members: all, joins: data.wordsOf(joins) };
+    const out = data.floats(B * D);
+    kernels.addUp(D, merged, all, between, ones, out, 0, B);
+    assert.deepEqual(out, whole.slice(0, B * D), `subtrees of 2^${level} shards`);
   }
 }
