@@ -2,7 +2,7 @@ import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts'
 import type { NetworkList } from '../addresses/networkList.ts';
 import type { RangeTable } from '../addresses/ranges.ts';
 import { type Events, selectEvents } from '../events/events.ts';
-import { randomIpv6 } from '../neural/miniBatch.ts';
+import { randomIpv6 } from '../neural/batchMaker.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import { type GroupedRanges, randomBelow, readAddress, writeAddress } from './groupedRanges.ts';

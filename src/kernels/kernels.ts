@@ -58,6 +58,10 @@ export interface Terms {
   /** C chunks, none of which is empty or longer than CHUNK_TERMS; chunk c has the terms [chunkStarts[c], chunkStarts[c + 1]) */
   chunks: number;
   chunkStarts: Uint32Array; // (C + 1)
+  /** rows on the way down to the first term of each chunk that may have terms in chunks before */
+  before: Uint32Array; // (C)
+  /** rows on the way down to the last term of each chunk that may have terms in chunks after */
+  after: Uint32Array; // (C)
   /** deepest row */
   row: Uint32Array; // (T)
   /** rows of its chain: 1 for a root */
@@ -78,16 +82,17 @@ export interface Terms {
  */
 export const CHUNK_TERMS = 128;
 
-/** Rows whose terms lie in several chunks: what each chunk has of them is put aside, then added in order. */
+/** Rows that may have terms in several chunks: what each chunk has of them is put aside, then added in order. */
 export interface Spanning {
   count: number;
   row: Uint32Array;
   depth: Uint32Array;
-  firstChunk: Uint32Array;
+  /** place of its sum in its first chunk: 2 · chunk, or one more where it does not lie within `before` of the chunk */
+  first: Uint32Array;
   lastChunk: Uint32Array;
 }
 
-/** Sums that are put aside: in each chunk one for each depth of rows that began before it, one for those that begin in it. */
+/** Sums that are put aside: in each chunk one for each depth of rows within `before`, then one for those within `after` alone. */
 export type Partials = Floats; // (C, 2, MAX_CHAIN, D)
 
 /** What `trainChains` leaves behind. */
@@ -212,12 +217,12 @@ export interface Kernels {
   ): void;
 
   /**
-   * One optimiser step (see `updateRows`) for each address row whose terms all lie in one of the chunks
+   * One optimiser step (see `updateRows`) for each address row whose terms can only lie in one of the chunks
    * [fromChunk, toChunk); for the others, the chunk's part of their gradient goes to `partials`.
    * @param rows     changed
    * @param parents  u32[rows]
    * @param vectors  f32[· × D]
-   * @param partials overwritten where a row passes the border of a chunk
+   * @param partials overwritten for rows that may pass the border of a chunk
    */
   updateChains(
     rows: Rows,

@@ -77,7 +77,7 @@ export const plainKernels: Kernels = {
   },
 
   updateChains(rows, dimension, parents, terms, coefficients, vectors, step, partials, fromChunk, toChunk) {
-    const { row, depth, shared, coefficient, vector, chunkStarts } = terms;
+    const { row, depth, shared, coefficient, vector, chunkStarts, before, after } = terms;
     // Sums of the terms so far, one for each depth at which they end: deeper ones on top.
     const sums = Array.from({ length: MAX_CHAIN + 1 }, () => new Float64Array(dimension));
     const depths = new Uint32Array(MAX_CHAIN + 1);
@@ -85,9 +85,9 @@ export const plainKernels: Kernels = {
       const first = chunkStarts[chunk];
       const last = chunkStarts[chunk + 1] - 1;
       /** rows down to this depth hold every term of the chunk so far, and some before it */
-      let sinceBefore = first === 0 ? 0 : shared[first - 1];
+      let sinceBefore = before[chunk];
       /** rows down to this depth go on in the next chunk */
-      const goingOn = shared[last];
+      const goingOn = after[chunk];
       let top = 0;
       for (let i = first; i <= last; i++) {
         if (depths[top] !== depth[i]) {
@@ -104,7 +104,7 @@ export const plainKernels: Kernels = {
           for (let at = depths[top]; at > until; at--) {
             const began = at <= sinceBefore;
             if (began || (i === last && at <= goingOn)) {
-              partials.set(sums[top], partialAt(chunk, began, at, dimension));
+              partials.set(sums[top], partialAt(2 * chunk + (began ? 0 : 1), at, dimension));
             } else {
               stepRow(rows, current, dimension, sums[top], step);
             }
@@ -148,19 +148,13 @@ export const plainKernels: Kernels = {
     }
   },
 
-  updateSpanning(rows, dimension, { row, depth, firstChunk, lastChunk }, partials, step, from, to) {
+  updateSpanning(rows, dimension, { row, depth, first, lastChunk }, partials, step, from, to) {
     const sum = new Float64Array(dimension);
     for (let i = from; i < to; i++) {
       sum.fill(0);
-      for (let chunk = firstChunk[i]; chunk <= lastChunk[i]; chunk++) {
-        addScaled(
-          sum,
-          0,
-          1,
-          partials,
-          partialAt(chunk, chunk > firstChunk[i], depth[i], dimension),
-          dimension,
-        );
+      addScaled(sum, 0, 1, partials, partialAt(first[i], depth[i], dimension), dimension);
+      for (let chunk = (first[i] >>> 1) + 1; chunk <= lastChunk[i]; chunk++) {
+        addScaled(sum, 0, 1, partials, partialAt(2 * chunk, depth[i], dimension), dimension);
       }
       stepRow(rows, row[i], dimension, sum, step);
     }
@@ -335,8 +329,8 @@ function addTree(
 }
 
 /** Where a chunk's sum for a row at a depth is put aside. */
-function partialAt(chunk: number, beganBefore: boolean, depth: number, dimension: number): number {
-  return ((chunk * 2 + (beganBefore ? 0 : 1)) * MAX_CHAIN + depth - 1) * dimension;
+function partialAt(place: number, depth: number, dimension: number): number {
+  return (place * MAX_CHAIN + depth - 1) * dimension;
 }
 
 /** The optimiser: `updateRows` in kernels.ts says what it does. */

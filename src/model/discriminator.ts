@@ -1,7 +1,7 @@
 import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import type { Events } from '../events/events.ts';
-import { randomIpv6 } from '../neural/miniBatch.ts';
+import { randomIpv6 } from '../neural/batchMaker.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
 import type { Training } from '../neural/train.ts';
 import { TrainingScores } from '../neural/trainingScores.ts';

@@ -6,9 +6,9 @@ import { separateBuffers } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { BatchMaker } from './batchMaker.ts';
 import {
   allocateMiniBatch,
-  BatchMaker,
   type BatchShape,
   chunkCapacity,
   type MiniBatch,
@@ -273,8 +273,24 @@ test('chunks are of one shard, full but for the last of each, and sums have the 
   );
 });
 
-test('spanning rows are those with terms in several chunks, each once', () => {
+/** The shard of each chunk. */
+function shardsOfChunks({ data, table }: Scene, shape: BatchShape, batch: MiniBatch): number[] {
+  const { rows, places } = shardBorders(shape, data, table);
+  const { row, coefficient, chunkStarts, chunks } = termsOf(batch);
+  const { perPositive: K, network } = batch.pairs;
+  return indices(chunks).map((chunk) => {
+    const term = chunkStarts[chunk];
+    const pair = shape.hasLayers ? network.indexOf(coefficient[term]) : coefficient[term];
+    const b = Math.floor(pair / K);
+    return indices(shape.shards - 1).filter(
+      (v) => rows[v] < row[term] || (rows[v] === row[term] && places[v] <= b),
+    ).length;
+  });
+}
+
+test('spanning rows are those with terms in several chunks, or that may have some in the next shard, each once', () => {
   let most = 0;
+  let alone = 0;
   fc.assert(
     fc.property(made, ({ scene, shape, batch }) => {
       const terms = termsOf(batch);
@@ -284,12 +300,20 @@ test('spanning rows are those with terms in several chunks, each once', () => {
           chunks.set(row, [...(chunks.get(row) ?? []), chunkOf(terms, i)]);
         }
       }
-      const expected = [...chunks]
-        .filter(([, list]) => list[0] !== list.at(-1))
-        .map(([row, list]) => [row, chainOf(scene, row).length, list[0], list.at(-1)]);
-      const { count, row, depth, firstChunk, lastChunk } = spanningOf(batch);
-      const actual = indices(count).map((i) => [row[i], depth[i], firstChunk[i], lastChunk[i]]);
-      const byRow = (list: (number | undefined)[][]) => list.sort(([a], [b]) => a! - b!);
+      const { edges } = shardBorders(shape, scene.data, scene.table);
+      const shardOf = shardsOfChunks(scene, shape, batch);
+      const crosses = (row: number, border: number) =>
+        border >= 0 && border < edges.length && chainOf(scene, edges[border]).includes(row);
+      const expected = [...chunks].flatMap(([row, list]) => {
+        const [first, last] = [list[0], list.at(-1)!];
+        const isBefore = crosses(row, shardOf[first] - 1);
+        if (first === last && !isBefore && !crosses(row, shardOf[last])) return [];
+        if (first === last) alone++;
+        return [[row, chainOf(scene, row).length, 2 * first + (isBefore ? 0 : 1), last]];
+      });
+      const { count, row, depth, first, lastChunk } = spanningOf(batch);
+      const actual = indices(count).map((i) => [row[i], depth[i], first[i], lastChunk[i]]);
+      const byRow = (list: number[][]) => list.sort(([a], [b]) => a - b);
       assert.deepEqual(byRow(actual), byRow(expected));
       assert.ok(terms.chunks <= chunkCapacity(shape));
       assert.ok(count <= row.length);
@@ -297,6 +321,7 @@ test('spanning rows are those with terms in several chunks, each once', () => {
     }),
     { numRuns: 300 },
   );
+  assert.ok(alone > 0);
   // Deeper than the two roots.
   assert.ok(most > 2);
 });
@@ -343,14 +368,14 @@ test('a batch is the same whatever was made in its memory, and by its maker, bef
       const parts = (batch: MiniBatch) => {
         const { positives, entities, networks, terms, spanning } = SIZES;
         const of = (size: number, array: Uint32Array) => [...array.subarray(0, batch.sizes[size])];
-        const { count: _, chunks: ___, chunkStarts, ...termArrays } = batch.terms;
+        const { count: _, chunks: ___, chunkStarts, before, after, ...termArrays } = batch.terms;
         const { count: __, ...spanningArrays } = batch.spanning;
         return [
           of(positives, batch.pairs.entity),
           rowsOfPairs(batch),
           of(entities, batch.entityRows),
           indices(batch.sizes[entities]).map((i) => listOf(batch.sums, i)),
-          of(SIZES.chunks, chunkStarts),
+          ...[chunkStarts, before, after].map((array) => of(SIZES.chunks, array)),
           Object.values(termArrays).map((array) => of(terms, array)),
           Object.values(spanningArrays).map((array) => of(spanning, array)),
           shape.hasLayers ? indices(batch.sizes[networks]).map((i) => listOf(batch.pairsOf, i)) : [],

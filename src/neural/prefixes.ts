@@ -48,11 +48,19 @@ export interface PrefixParts {
   ipv6Providers: Uint32Array;
 }
 
+/** Rows and how they hang together. */
+export interface PrefixRowTree {
+  /** the next wider prefix's row; NO_ROW for /0 */
+  readonly parent: Uint32Array;
+  measureChains(list: Uint32Array, count: number, depth: Uint32Array, shared: Uint32Array): void;
+  sharedDepth(a: number, b: number): number;
+}
+
 /**
  * Which rows of the address table an address is the sum of. Rows form two trees (IPv4 and IPv6): an address is
  * named by its deepest row, and `parent` leads from there to the root.
  */
-export class PrefixTable {
+export class PrefixTable implements PrefixRowTree {
   readonly rows: PrefixRows;
   /** the next wider prefix's row; NO_ROW for /0 */
   readonly parent: Uint32Array;
@@ -164,18 +172,19 @@ export class PrefixTable {
    * @param depth, shared u32[count], overwritten
    */
   measureChains(list: Uint32Array, count: number, depth: Uint32Array, shared: Uint32Array): void {
-    const { level, high, low } = this.rows;
-    const ipv4Rows = this.ipv4Rows;
+    const { rows, ipv4Rows } = this;
+    const { level } = rows;
     for (let i = 0; i < count; i++) depth[i] = level[list[i]] + 1 - (list[i] < ipv4Rows ? 0 : V6_LEVEL);
     for (let i = 0; i + 1 < count; i++) {
-      const a = list[i];
-      const b = list[i + 1];
-      let levels = 0;
-      if (b < ipv4Rows) levels = LEVELS_OF_BITS.ipv4[Math.clz32(high[a] ^ high[b])];
-      else if (a >= ipv4Rows) levels = LEVELS_OF_BITS.ipv6[sharedPrefix(high[a] ^ high[b], low[a] ^ low[b])];
-      shared[i] = Math.min(levels, depth[i], depth[i + 1]);
+      shared[i] = Math.min(levelsAround(rows, ipv4Rows, list[i], list[i + 1]), depth[i], depth[i + 1]);
     }
     if (count > 0) shared[count - 1] = 0;
+  }
+
+  /** Rows that the chains of two rows share. */
+  sharedDepth(a: number, b: number): number {
+    const levels = levelsAround(this.rows, this.ipv4Rows, Math.min(a, b), Math.max(a, b));
+    return Math.min(levels, this.depth(a), this.depth(b));
   }
 
   #findIpv6(high: number, low: number): number {
@@ -213,6 +222,12 @@ export class PrefixTable {
     const providers = this.#ipv6Providers;
     return providers.length > 0 ? providers[k % providers.length] : 0x20000000 + (k >>> 3);
   }
+}
+
+/** Levels at which the prefixes of two rows agree, whether or not they reach down to them. @param a not behind b */
+function levelsAround({ high, low }: PrefixRows, ipv4Rows: number, a: number, b: number): number {
+  if (b < ipv4Rows) return LEVELS_OF_BITS.ipv4[Math.clz32(high[a] ^ high[b])];
+  return a < ipv4Rows ? 0 : LEVELS_OF_BITS.ipv6[sharedPrefix(high[a] ^ high[b], low[a] ^ low[b])];
 }
 
 /** Appends the rows that an address is the sum of, narrow to wide; returns the new length. */

@@ -1,4 +1,5 @@
 import { NO_ROW } from '../kernels/kernels.ts';
+import { separateBuffers } from '../kernels/memory.ts';
 import type { BatchShape, TrainingPairs } from './miniBatch.ts';
 import { LEVEL_LENGTHS, type PrefixTable } from './prefixes.ts';
 
@@ -12,6 +13,8 @@ export interface ShardBorders {
   rows: Uint32Array; // (V − 1)
   /** and at this positive of the mini-batch */
   places: Uint32Array; // (V − 1)
+  /** the deepest row that has terms in both shards at a border, with all above it; NO_ROW for none */
+  edges: Uint32Array; // (V − 1)
 }
 
 /** Fewer terms would fill no chunk or two, and the sums over chunks would take longer than the chunks. */
@@ -27,10 +30,8 @@ export function shardCount(pairs: number): number {
 /** Borders between which a mini-batch has about equally many terms. */
 export function shardBorders(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable): ShardBorders {
   const weights = expectedTerms(shape, data, prefixes);
-  const borders = {
-    rows: new Uint32Array(new SharedArrayBuffer((shape.shards - 1) * 4)),
-    places: new Uint32Array(new SharedArrayBuffer((shape.shards - 1) * 4)),
-  };
+  const words = () => separateBuffers.words(shape.shards - 1);
+  const borders = { rows: words(), places: words(), edges: words().fill(NO_ROW) };
   const total = weights.reduce((sum, weight) => sum + weight, 0);
   let before = 0;
   let v = 0;
@@ -40,6 +41,7 @@ export function shardBorders(shape: BatchShape, data: TrainingPairs, prefixes: P
       const share = Math.max(0, ((total * (v + 1)) / shape.shards - before) / weights[row]);
       borders.rows[v] = row;
       borders.places[v] = Math.ceil(share * shape.size);
+      borders.edges[v] = borders.places[v] > 0 ? row : prefixes.parent[row];
     }
     before = after;
   }

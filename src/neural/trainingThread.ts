@@ -4,7 +4,8 @@ import type { Floats, Kernels, Step, Terms } from '../kernels/kernels.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE } from '../random/philox.ts';
-import { BatchMaker, type MiniBatch, SIZES, spanningOf, termsOf } from './miniBatch.ts';
+import { BatchMaker } from './batchMaker.ts';
+import { type MiniBatch, SIZES, spanningOf, termsOf } from './miniBatch.ts';
 import { PrefixTable } from './prefixes.ts';
 import { TOTALS, type TrainingState } from './trainingState.ts';
 

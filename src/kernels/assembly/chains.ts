@@ -101,6 +101,8 @@ export function updateChains(
   termDepth: usize,
   termShared: usize,
   _termNetwork: usize,
+  chunkBefore: usize,
+  chunkAfter: usize,
   termCoefficient: usize,
   termVector: usize,
   coefficients: usize,
@@ -117,7 +119,7 @@ export function updateChains(
   for (let chunk = fromChunk; chunk < toChunk; chunk++) {
     const first = u32At(chunkStarts, chunk);
     const last = u32At(chunkStarts, chunk + 1) - 1;
-    startChunk(first == 0 ? 0 : u32At(termShared, first - 1), u32At(termShared, last));
+    startChunk(u32At(chunkBefore, chunk), u32At(chunkAfter, chunk));
     for (let i = first; i <= last; i++) {
       if ((i - first) % AHEAD_TERMS == 0) {
         const end = min(last + 1, i + AHEAD_TERMS);
@@ -146,6 +148,8 @@ export function trainChains(
   termDepth: usize,
   termShared: usize,
   termNetwork: usize,
+  chunkBefore: usize,
+  chunkAfter: usize,
   termPair: usize,
   termVector: usize,
   perPositive: u32,
@@ -167,7 +171,7 @@ export function trainChains(
     const first = u32At(chunkStarts, chunk);
     const last = u32At(chunkStarts, chunk + 1) - 1;
     const before = first == 0 ? NO_ROW : u32At(termNetwork, first - 1);
-    startChunk(first == 0 ? 0 : u32At(termShared, first - 1), u32At(termShared, last));
+    startChunk(u32At(chunkBefore, chunk), u32At(chunkAfter, chunk));
     let known: u32 = 0;
     let vector: usize = 0;
     let loss: f64 = 0;
@@ -297,7 +301,7 @@ export function updateSpanning(
   n: usize,
   row: usize,
   depth: usize,
-  firstChunk: usize,
+  firstPlace: usize,
   lastChunk: usize,
   partials: usize,
   learningRate: f32,
@@ -309,11 +313,11 @@ export function updateSpanning(
   useRows(vectorsAt, momentAt, stepsAt, n, learningRate, weightDecay, gradientScale);
   const size = n * F;
   for (let i = from; i < to; i++) {
-    const first = <usize>u32At(firstChunk, i);
+    const first = <usize>u32At(firstPlace, i);
     const last = <usize>u32At(lastChunk, i);
     const at = partials + (<usize>u32At(depth, i) - 1) * size;
-    copy(sums, at + (first * 2 + 1) * MAX_CHAIN * size, n);
-    for (let chunk = first + 1; chunk <= last; chunk++) add(sums, at + chunk * 2 * MAX_CHAIN * size, n);
+    copy(sums, at + first * MAX_CHAIN * size, n);
+    for (let chunk = (first >> 1) + 1; chunk <= last; chunk++) add(sums, at + chunk * 2 * MAX_CHAIN * size, n);
     stepRow(u32At(row, i), 1, sums, squaresOf(sums));
   }
 }

@@ -68,7 +68,9 @@ export function updateRows(
     if (end - k == 1) {
       x = gradients + <usize>u32At(members, k) * size;
     } else {
-      clear(sums, n);
+      // As other sums of rows begin: with the first one, whose zeros keep their signs.
+      if (k == end) clear(sums, n);
+      else copy(sums, gradients + <usize>u32At(members, k++) * size, n);
       for (; k < end; k++) add(sums, gradients + <usize>u32At(members, k) * size, n);
     }
     stepRow(i, 1, x, squaresOf(x));

@@ -58,15 +58,21 @@ function someTerms(data: Data, forest: Forest, count: number, coefficients: numb
     const length = data.below(2) === 0 ? CHUNK_TERMS : 1 + data.below(CHUNK_TERMS);
     chunkStarts.push(Math.min(count, chunkStarts.at(-1)! + length));
   }
+  const shared = chains.map(
+    (chain, i) => chain.filter((one) => i + 1 < count && chains[i + 1].includes(one)).length,
+  );
+  // At every other border, those of shards, some rows may go on whose terms are all on one side.
+  const mayShare = (term: number, least: number) =>
+    data.below(2) === 0 ? least : least + data.below(chains[term].length - least + 1);
   return {
     count,
     chunks: chunkStarts.length - 1,
     chunkStarts: data.wordsOf(chunkStarts),
+    before: data.wordsOf(chunkStarts.slice(0, -1).map((first) => mayShare(first, shared[first - 1] ?? 0))),
+    after: data.wordsOf(chunkStarts.slice(1).map((end) => mayShare(end - 1, shared[end - 1]))),
     row: data.wordsOf(row),
     depth: data.wordsOf(chains.map((chain) => chain.length)),
-    shared: data.wordsOf(
-      chains.map((chain, i) => chain.filter((one) => i + 1 < count && chains[i + 1].includes(one)).length),
-    ),
+    shared: data.wordsOf(shared),
     network: data.wordsOf(row.map((one) => numbers.get(one)!)),
     coefficient: data.words(count, coefficients),
     vector: data.words(count, vectors),
@@ -85,15 +91,22 @@ function termsBelow(forest: Forest, terms: Terms): Map<number, number[]> {
   return below;
 }
 
-function spanningOf(data: Data, forest: Forest, allTerms: Terms, below: Map<number, number[]>): Spanning {
-  const chunk = (term: number) => chunkOf(allTerms, term);
-  const wide = [...below].filter(([, terms]) => chunk(terms[0]) !== chunk(terms.at(-1)!));
+function spanningOf(data: Data, forest: Forest, terms: Terms, below: Map<number, number[]>): Spanning {
+  const rows = [...below].flatMap(([row, list]) => {
+    const depth = forest.chain(row).length;
+    const [first, last] = [list[0], list.at(-1)!];
+    const [firstChunk, lastChunk] = [chunkOf(terms, first), chunkOf(terms, last)];
+    const isBefore = terms.chunkStarts[firstChunk] === first && depth <= terms.before[firstChunk];
+    const isAfter = terms.chunkStarts[lastChunk + 1] === last + 1 && depth <= terms.after[lastChunk];
+    if (firstChunk === lastChunk && !isBefore && !isAfter) return [];
+    return [{ row, depth, first: 2 * firstChunk + (isBefore ? 0 : 1), lastChunk }];
+  });
   return {
-    count: wide.length,
-    row: data.wordsOf(wide.map(([row]) => row)),
-    depth: data.wordsOf(wide.map(([row]) => forest.chain(row).length)),
-    firstChunk: data.wordsOf(wide.map(([, terms]) => chunk(terms[0]))),
-    lastChunk: data.wordsOf(wide.map(([, terms]) => chunk(terms.at(-1)!))),
+    count: rows.length,
+    row: data.wordsOf(rows.map(({ row }) => row)),
+    depth: data.wordsOf(rows.map(({ depth }) => depth)),
+    first: data.wordsOf(rows.map(({ first }) => first)),
+    lastChunk: data.wordsOf(rows.map(({ lastChunk }) => lastChunk)),
   };
 }
 
