@@ -53,7 +53,15 @@ export class EntityDictionary {
   /** @returns the number of the entity called name[start, end), added where it is new */
   add(name: Uint8Array, start = 0, end = name.length): number {
     hashEntityBytes(name, start, end, this.#hash);
-    const [low, high] = this.#hash;
+    return this.#add(this.#hash[0], this.#hash[1], name, start, end);
+  }
+
+  /** @returns the number of the entity of whose name only the hash is known, added where it is new; then its name is '' */
+  addHash(low: number, high: number): number {
+    return this.#add(low, high, NO_NAME, 0, 0);
+  }
+
+  #add(low: number, high: number, name: Uint8Array, start: number, end: number): number {
     const slot = this.#slotOf(low, high);
     if (this.#slots[slot] >= 0) return this.#slots[slot];
     const entity = this.#count++;
@@ -94,6 +102,8 @@ export class EntityDictionary {
     }
   }
 }
+
+const NO_NAME = new Uint8Array(0);
 
 // A name may begin with the character that is a byte-order mark elsewhere.
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

@@ -85,9 +85,14 @@ export class CrewMember {
     this.#throwIfAborted();
   }
 
-  /** Turns a wish for a pause into a decision. By one thread, before the barrier after which all ask `isPauseDecided`; another barrier must follow before the next decision. */
-  decidePause(): void {
-    Atomics.store(this.#control, CONTROL.paused, Atomics.exchange(this.#control, CONTROL.pauseAsked, 0));
+  /** Whether a pause was asked for since this was asked last. */
+  takeWishForPause(): boolean {
+    return Atomics.exchange(this.#control, CONTROL.pauseAsked, 0) === 1;
+  }
+
+  /** By one thread, before the barrier after which all ask `isPauseDecided`; another barrier must follow before the next decision. */
+  decidePause(isPause: boolean): void {
+    Atomics.store(this.#control, CONTROL.paused, isPause ? 1 : 0);
   }
 
   get isPauseDecided(): boolean {

@@ -70,7 +70,7 @@ export const drills = {
       member.barrier();
       if (index === 0) {
         Atomics.add(board, BOARD.batches, 1);
-        member.decidePause();
+        member.decidePause(member.takeWishForPause());
       }
       member.barrier();
       if (!member.isPauseDecided) continue;

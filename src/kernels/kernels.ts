@@ -347,7 +347,7 @@ export interface Kernels {
 
   /**
    * Backward through `denseForward` to its weights, for outputs [from, to): row i of dWeights is Σ δ[i] · in over
-   * all A addresses, its bias Σ δ[i].
+   * the networks [first, end), its bias Σ δ[i].
    * @param dWeights f32[(D + 1) × D], rows [from, to) and their biases are overwritten
    */
   denseWeightGradients(
@@ -355,7 +355,8 @@ export interface Kernels {
     input: Floats,
     out: Floats,
     dOut: Floats,
-    count: number,
+    first: number,
+    end: number,
     dWeights: Floats,
     from: number,
     to: number,

@@ -210,12 +210,12 @@ export const plainKernels: Kernels = {
     }
   },
 
-  denseWeightGradients(dimension, input, out, dOut, count, dWeights, from, to) {
+  denseWeightGradients(dimension, input, out, dOut, first, end, dWeights, from, to) {
     const bias = dimension * dimension;
     for (let i = from; i < to; i++) {
       dWeights.fill(0, i * dimension, (i + 1) * dimension);
       dWeights[bias + i] = 0;
-      for (let a = 0; a < count; a++) {
+      for (let a = first; a < end; a++) {
         const at = a * dimension;
         if (!(out[at + i] > input[at + i])) continue;
         dWeights[bias + i] += dOut[at + i];

@@ -285,8 +285,8 @@ export function webAssemblyKernels(kernelMemory: KernelMemory, thread: number): 
       wasm.denseInputGradients(at(weights), dimension, at(input), at(out), at(dOut), at(dInput), from, to);
     },
 
-    denseWeightGradients(dimension, input, out, dOut, count, dWeights, from, to) {
-      wasm.denseWeightGradients(dimension, at(input), at(out), at(dOut), count, at(dWeights), from, to);
+    denseWeightGradients(dimension, input, out, dOut, first, end, dWeights, from, to) {
+      wasm.denseWeightGradients(dimension, at(input), at(out), at(dOut), first, end, at(dWeights), from, to);
     },
 
     dotProducts(a, rowOfA, b, rowOfB, dimension, out, from, to) {

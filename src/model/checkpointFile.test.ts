@@ -56,7 +56,7 @@ function trainFrom({ training }: Started, from: Place, each: (place: Place, ende
   const { epochs } = training.state.hyperparameters;
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     // Where all mini-batches of the epoch were done before, none is to come.
-    let last = progressOf(training.state, epoch);
+    let last = progressOf(training.state, training.state.data.count, epoch);
     for (const progress of training.runEpoch(epoch, epoch === from.epoch ? from.batch : 0)) {
       last = progress;
       each({ epoch, batch: progress.batches });

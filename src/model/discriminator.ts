@@ -5,7 +5,7 @@ import { randomIpv6 } from '../neural/batchMaker.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
 import type { Training } from '../neural/train.ts';
 import { TrainingScores } from '../neural/trainingScores.ts';
-import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { PURPOSE, philox } from '../random/philox.ts';
 import { areaUnderCurve, type RankedScores, rankScores } from '../ranking/roc.ts';
 
 /** Ranks the same honest events and attacks again and again, by the vectors of a training between two mini-batches. */
@@ -58,22 +58,30 @@ export class Discriminator {
   }
 }
 
-/** The random addresses of `discriminator_auc`: one for each record, each octet uniform; IPv6 as in training. */
-export function drawDiscriminated(validation: Events, prefixes: PrefixTable, seed: number): Events {
+/**
+ * The random addresses of `discriminator_auc`: one for each record, each octet uniform; IPv6 as in training.
+ * @param numberOf each record's number among all, which what is drawn for it depends on
+ */
+export function drawDiscriminated(
+  validation: Events,
+  prefixes: PrefixTable,
+  seed: number,
+  numberOf: (i: number) => number = (i) => i,
+): Events {
   const { count, addresses } = validation;
-  const random = new RandomStream(seed, PURPOSE.validationNegatives);
   const drawn = new Uint32Array(count * 4);
+  const [low, high] = [seed >>> 0, Math.floor(seed / 2 ** 32)];
   for (let i = 0; i < count; i++) {
-    drawn.set(randomAddress(isIpv4(addresses, i), random, prefixes), i * 4);
+    philox(numberOf(i), PURPOSE.validationNegatives, 0, 0, low, high, block);
+    drawn.set(randomAddress(isIpv4(addresses, i), prefixes), i * 4);
   }
   return { ...validation, addresses: drawn };
 }
 
 const block = new Uint32Array(4);
 
-/** Each octet uniform, as AWS draws IPv4; IPv6 as in training. */
-function randomAddress(ipv4: boolean, random: RandomStream, prefixes: PrefixTable): AddressWords {
-  for (let word = 0; word < 4; word++) block[word] = random.u32();
+/** Each octet uniform, as AWS draws IPv4; IPv6 as in training. Of the words in the block. */
+function randomAddress(ipv4: boolean, prefixes: PrefixTable): AddressWords {
   if (!ipv4) return randomIpv6(block, prefixes);
   block[0] = block[1] = 0;
   block[2] = IPV4_WORD_2;

@@ -22,7 +22,6 @@ export class BatchMaker {
   readonly #prefixes: PrefixTable;
   readonly #kernels: Kernels;
   readonly #sort: RadixSort;
-  readonly #block = new Uint32Array(4);
   readonly #seed: [low: number, high: number];
   readonly #events: Uint32Array; // (B)
   readonly #entityRowOf: Uint32Array; // (B)
@@ -81,26 +80,10 @@ export class BatchMaker {
     draw(PURPOSE.randomNegatives, blocksOf(R));
     prefixes.findIpv4Groups(words, 4 * blocksOf(R), R, B, rows, 1, K);
     for (let b = 0; b < B; b++) {
-      if (isIpv6[events[b]] === 1) this.#drawIpv6(rows, b * K + 1, from + b, epoch);
+      if (isIpv6[events[b]] === 1) drawIpv6Rows(prefixes, this.#seed, epoch, from + b, R, rows, b * K + 1);
     }
     draw(PURPOSE.shuffledNegatives, blocksOf(S));
-    for (let b = 0, word = 0; b < B; b++, word += 4 * blocksOf(S)) {
-      const at = b * K + 1 + R;
-      for (let s = 0; s < S; s++) {
-        // Another record of the batch: one of the B − 1 places after this one, round the end.
-        const ahead = B === 1 ? 0 : 1 + Math.floor((words[word + s] / 2 ** 32) * (B - 1));
-        rows[at + s] = rows[((b + ahead) % B) * K];
-      }
-    }
-  }
-
-  /** A block for each address: its four words are one. */
-  #drawIpv6(rows: Uint32Array, at: number, sample: number, epoch: number): void {
-    const [low, high] = this.#seed;
-    for (let r = 0; r < this.#shape.random; r++) {
-      philox(sample, (256 + r) * 16 + PURPOSE.randomNegatives, epoch, 0, low, high, this.#block);
-      rows[at + r] = this.#prefixes.find(randomIpv6(this.#block, this.#prefixes));
-    }
+    fillShuffled(this.#shape, words, rows, B);
   }
 
   #groupEntities(batch: MiniBatch, B: number): void {
@@ -118,6 +101,46 @@ export class BatchMaker {
       entity[b] = count - 1;
     }
     batch.sizes[SIZES.entities] = count;
+  }
+}
+
+const block = new Uint32Array(4);
+
+/**
+ * Deepest rows of R random IPv6 addresses, of a block of words each.
+ * @param sample place in the epoch
+ * @param rows   those from `at` on are overwritten
+ */
+export function drawIpv6Rows(
+  prefixes: PrefixTable,
+  [low, high]: readonly [low: number, high: number],
+  epoch: number,
+  sample: number,
+  random: number,
+  rows: Uint32Array,
+  at: number,
+): void {
+  for (let r = 0; r < random; r++) {
+    philox(sample, (256 + r) * 16 + PURPOSE.randomNegatives, epoch, 0, low, high, block);
+    rows[at + r] = prefixes.find(randomIpv6(block, prefixes));
+  }
+}
+
+/**
+ * Deepest rows of shuffled pairs, from those of the observed ones.
+ * @param words random ones, for each of B positives
+ * @param rows  (B, K)
+ */
+export function fillShuffled(shape: BatchShape, words: Uint32Array, rows: Uint32Array, B: number): void {
+  const { random: R, shuffled: S } = shape;
+  const K = pairsPerPositive(shape);
+  for (let b = 0, word = 0; b < B; b++, word += 4 * blocksOf(S)) {
+    const at = b * K + 1 + R;
+    for (let s = 0; s < S; s++) {
+      // Another record of the batch: one of the B − 1 places after this one, round the end.
+      const ahead = B === 1 ? 0 : 1 + Math.floor((words[word + s] / 2 ** 32) * (B - 1));
+      rows[at + s] = rows[((b + ahead) % B) * K];
+    }
   }
 }
 

@@ -20,7 +20,7 @@ import {
   termsOf,
 } from './miniBatch.ts';
 import { appendChain, IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, PrefixTable } from './prefixes.ts';
-import { shardBorders } from './shards.ts';
+import { countTerms, shardBorders } from './shards.ts';
 
 const ENTITIES = 50;
 
@@ -77,8 +77,11 @@ const shapes: fc.Arbitrary<BatchShape> = fc.record({
 const orderOf = ({ data }: Scene, epoch: number, seed = 1) =>
   new EpochOrder(data.count, seed, PURPOSE.epochOrder, epoch);
 
+const bordersOf = (shape: BatchShape, data: TrainingPairs, table: PrefixTable) =>
+  shardBorders(shape, table, countTerms(data, table));
+
 const makerOf = ({ data, table }: Scene, shape: BatchShape, seed = 1) =>
-  new BatchMaker(shape, data, table, shardBorders(shape, data, table), seed, plainKernels);
+  new BatchMaker(shape, data, table, bordersOf(shape, data, table), seed, plainKernels);
 
 /** A batch of the places [from, to) of an epoch. */
 function madeBatch(
@@ -182,7 +185,7 @@ test('entities and networks are the distinct ones, ascending; each positive know
         networks.toSorted((a, b) => a - b),
       );
       // A row is cut where a shard ends within it.
-      const { rows: borders } = shardBorders(shape, data, table);
+      const { rows: borders } = bordersOf(shape, data, table);
       for (const row of distinct(networks)) {
         const parts = networks.filter((one) => one === row).length;
         assert.ok(parts <= 1 + borders.filter((border) => border === row).length);
@@ -238,7 +241,7 @@ test('chunks are of one shard, full but for the last of each, and sums have the 
     fc.property(made, ({ scene: { data, table }, shape, batch }) => {
       const terms = termsOf(batch);
       const { perPositive: K, entity, network } = batch.pairs;
-      const borders = shardBorders(shape, data, table);
+      const borders = bordersOf(shape, data, table);
       const rows = rowsOfPairs(batch).flat();
       const shardOf = (row: number, b: number) =>
         indices(shape.shards - 1).filter(
@@ -275,7 +278,7 @@ test('chunks are of one shard, full but for the last of each, and sums have the 
 
 /** The shard of each chunk. */
 function shardsOfChunks({ data, table }: Scene, shape: BatchShape, batch: MiniBatch): number[] {
-  const { rows, places } = shardBorders(shape, data, table);
+  const { rows, places } = bordersOf(shape, data, table);
   const { row, coefficient, chunkStarts, chunks } = termsOf(batch);
   const { perPositive: K, network } = batch.pairs;
   return indices(chunks).map((chunk) => {
@@ -300,7 +303,7 @@ test('spanning rows are those with terms in several chunks, or that may have som
           chunks.set(row, [...(chunks.get(row) ?? []), chunkOf(terms, i)]);
         }
       }
-      const { edges } = shardBorders(shape, scene.data, scene.table);
+      const { edges } = bordersOf(shape, scene.data, scene.table);
       const shardOf = shardsOfChunks(scene, shape, batch);
       const crosses = (row: number, border: number) =>
         border >= 0 && border < edges.length && chainOf(scene, edges[border]).includes(row);

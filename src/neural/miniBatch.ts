@@ -50,6 +50,8 @@ export interface MiniBatch {
   spanning: Spanning;
   /** with layers: the pairs of each network */
   pairsOf: Lists; // (A)
+  /** the first network of each shard, and their number */
+  firstNetwork: Uint32Array; // (V + 1)
 }
 
 /** Places in `MiniBatch.sizes`. */
@@ -113,6 +115,7 @@ export function allocateMiniBatch(shape: BatchShape, memory: Memory): MiniBatch 
       starts: words(hasLayers ? networkCapacity(shape) + 1 : 0),
       members: words(hasLayers ? pairCapacity(shape) : 0),
     },
+    firstNetwork: words(shape.shards + 1),
   };
 }
 

@@ -3,14 +3,17 @@ import { type BatchShape, chunkCapacity, type MiniBatch, pairCapacity, SIZES } f
 import type { PrefixRowTree } from './prefixes.ts';
 import { type ShardBorders, ShardCursor } from './shards.ts';
 
+/** How far up the tree of shards two of them meet. */
+export const levelWhereJoined = (a: number, b: number): number => 32 - Math.clz32(a ^ b);
+
 /** Orders the pairs of a mini-batch, once it is known who meets whom: into terms, chunks and sums. */
 export class PairArranger {
   readonly #hasLayers: boolean;
   readonly #prefixes: PrefixRowTree;
   readonly #edges: Uint32Array; // (V − 1)
   readonly #cursor: ShardCursor;
-  /** of each pair in the order of terms */
-  readonly #shardOf: Uint32Array; // (P)
+  /** of each pair that was arranged last */
+  readonly shardOf: Uint32Array; // (P)
   readonly #shardOfChunk: Uint32Array; // (C)
   /** of each entity of the batch */
   readonly #lastShard: Uint32Array; // (B)
@@ -23,7 +26,7 @@ export class PairArranger {
     this.#prefixes = prefixes;
     this.#edges = borders.edges;
     this.#cursor = new ShardCursor(borders);
-    this.#shardOf = new Uint32Array(pairCapacity(shape));
+    this.shardOf = new Uint32Array(pairCapacity(shape));
     this.#shardOfChunk = new Uint32Array(chunkCapacity(shape));
     this.#lastShard = new Uint32Array(shape.size);
     this.#next = new Uint32Array(shape.size);
@@ -47,12 +50,14 @@ export class PairArranger {
   #listTerms(batch: MiniBatch, order: Uint32Array, count: number, rowOf: Uint32Array): number {
     const hasLayers = this.#hasLayers;
     const { row, depth, shared, network, coefficient, vector, chunkStarts } = batch.terms;
+    const { firstNetwork } = batch;
     const { starts, members } = batch.pairsOf;
     const { entity, network: networkOf, perPositive: K } = batch.pairs;
     const cursor = this.#cursor;
-    const shardOf = this.#shardOf;
+    const shardOf = this.shardOf;
     const shardOfChunk = this.#shardOfChunk;
     cursor.reset();
+    let begun = 0;
     let networks = 0;
     let terms = 0;
     let chunks = 0;
@@ -63,12 +68,13 @@ export class PairArranger {
       const pair = order[i];
       const b = (pair / K) >>> 0;
       const own = cursor.advance(rowOf[pair], b);
-      shardOf[i] = own;
+      shardOf[pair] = own;
       const isNewShard = own !== shard;
       const isNew = rowOf[pair] !== last || isNewShard;
       if (isNew) {
         last = rowOf[pair];
         shard = own;
+        while (begun <= own) firstNetwork[begun++] = networks;
         if (hasLayers) starts[networks] = i;
         networks++;
       }
@@ -86,6 +92,7 @@ export class PairArranger {
       vector[terms] = hasLayers ? networks - 1 : entity[b];
       terms++;
     }
+    firstNetwork.fill(networks, begun);
     chunkStarts[chunks] = terms;
     this.#prefixes.measureChains(row, terms, depth, shared);
     if (hasLayers) starts[networks] = count;
@@ -99,7 +106,7 @@ export class PairArranger {
   #listSums(batch: MiniBatch, order: Uint32Array, summed: number): void {
     const { starts, members, joins } = batch.sums;
     const { entity, perPositive: K } = batch.pairs;
-    const shardOf = this.#shardOf;
+    const shardOf = this.shardOf;
     const lastShard = this.#lastShard;
     const U = batch.sizes[SIZES.entities];
     starts.fill(0, 0, U + 1);
@@ -108,11 +115,12 @@ export class PairArranger {
     const next = this.#next;
     for (let u = 0; u < U; u++) next[u] = starts[u];
     for (let i = 0; i < summed; i++) {
-      const u = entity[(order[i] / K) >>> 0];
+      const pair = order[i];
+      const u = entity[(pair / K) >>> 0];
       const m = next[u]++;
-      members[m] = order[i];
-      if (m > starts[u]) joins[m - 1] = 32 - Math.clz32(lastShard[u] ^ shardOf[i]);
-      lastShard[u] = shardOf[i];
+      members[m] = pair;
+      if (m > starts[u]) joins[m - 1] = levelWhereJoined(lastShard[u], shardOf[pair]);
+      lastShard[u] = shardOf[pair];
     }
   }
 

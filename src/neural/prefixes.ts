@@ -1,5 +1,6 @@
 import { type AddressWords, IPV4_WORD_2, isIpv4 } from '../addresses/address.ts';
 import { cutHigh, cutLow, levelsOfBits, sharedPrefix } from '../addresses/prefixBits.ts';
+import { grown } from '../events/events.ts';
 import { MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
 
@@ -47,6 +48,8 @@ export interface PrefixParts {
   blocks: Uint32Array;
   ipv6Providers: Uint32Array;
 }
+
+const NOTHING = new Uint32Array(new SharedArrayBuffer(0));
 
 /** Rows and how they hang together. */
 export interface PrefixRowTree {
@@ -111,6 +114,29 @@ export class PrefixTable implements PrefixRowTree {
   /** The rows that the events' prefixes deserve. */
   static build(addresses: AddressWords): PrefixTable {
     return PrefixTable.of(frequentPrefixes(addresses));
+  }
+
+  /** The tree of some of the rows, ascending, with all above each of them; it finds no addresses. */
+  partOf(chosen: Uint32Array): PrefixTable {
+    const rows: PrefixRows = {
+      count: chosen.length,
+      level: new Uint8Array(new SharedArrayBuffer(chosen.length)),
+      high: separateBuffers.words(chosen.length),
+      low: separateBuffers.words(chosen.length),
+    };
+    for (const [i, row] of chosen.entries()) {
+      rows.level[i] = this.rows.level[row];
+      rows.high[i] = this.rows.high[row];
+      rows.low[i] = this.rows.low[row];
+    }
+    return new PrefixTable({
+      rows,
+      parent: parentsOf(rows),
+      ipv4Rows: chosen.filter((row) => row < this.ipv4Rows).length,
+      first16: NOTHING,
+      blocks: NOTHING,
+      ipv6Providers: NOTHING,
+    });
   }
 
   /** Whether any address of the family has a row. */
@@ -305,41 +331,77 @@ function frequentPrefixes(addresses: AddressWords): PrefixRows {
   let ipv4Count = 0;
   for (let i = 0; i < count; i++) if (isIpv4(addresses, i)) ipv4Count++;
   const ipv4 = new Uint32Array(ipv4Count);
-  // As 64-bit numbers, to be sorted; on a little-endian machine low and high word follow each other.
-  const ipv6 = new BigUint64Array(count - ipv4Count);
-  const ipv6Words = new Uint32Array(ipv6.buffer);
+  const ipv6 = new Uint32Array(2 * (count - ipv4Count));
   let [at4, at6] = [0, 0];
   for (let i = 0; i < count; i++) {
     if (isIpv4(addresses, i)) {
       ipv4[at4++] = addresses[i * 4 + 3];
     } else {
-      ipv6Words[at6++] = addresses[i * 4 + 1];
-      ipv6Words[at6++] = addresses[i * 4];
+      ipv6[at6++] = addresses[i * 4];
+      ipv6[at6++] = addresses[i * 4 + 1];
     }
   }
-  ipv4.sort();
-  ipv6.sort();
+  return joinedRows([prefixRowsOf(ipv4, true, ipv4Count), prefixRowsOf(ipv6, false, ipv6.length / 2)]);
+}
+
+/**
+ * The rows of one family.
+ * @param words     IPv4 addresses, or the first two words of IPv6 addresses; they are sorted
+ * @param forRoot   addresses that /0 is counted of: all of the family, or none where another part of it has the root
+ */
+export function prefixRowsOf(words: Uint32Array, ipv4: boolean, forRoot: number): PrefixRows {
   const rows = new RowList();
+  if (forRoot >= MIN_PREFIX_COUNT) rows.add(ipv4 ? 0 : V6_LEVEL, 0, 0);
+  if (ipv4) {
+    words.sort();
+    addFrequent(
+      rows,
+      words.length,
+      0,
+      IPV4_PREFIX_LENGTHS,
+      (i) => words[i],
+      () => 0,
+    );
+    return rows.finish();
+  }
+  // As 64-bit numbers, to be sorted; on a little-endian machine low and high word follow each other.
+  const pairs = new Uint32Array(words.length);
+  for (let i = 0; i < words.length; i += 2) {
+    pairs[i] = words[i + 1];
+    pairs[i + 1] = words[i];
+  }
+  new BigUint64Array(pairs.buffer).sort();
   addFrequent(
     rows,
-    ipv4Count,
-    0,
-    IPV4_PREFIX_LENGTHS,
-    (i) => ipv4[i],
-    () => 0,
-  );
-  addFrequent(
-    rows,
-    ipv6.length,
+    words.length / 2,
     V6_LEVEL,
     IPV6_PREFIX_LENGTHS,
-    (i) => ipv6Words[2 * i + 1],
-    (i) => ipv6Words[2 * i],
+    (i) => pairs[2 * i + 1],
+    (i) => pairs[2 * i],
   );
   return rows.finish();
 }
 
-/** In sorted order the events that share a prefix stand side by side, so that two neighbours say whether it has two. */
+/** Rows one after the other. */
+export function joinedRows(parts: PrefixRows[]): PrefixRows {
+  const count = parts.reduce((sum, part) => sum + part.count, 0);
+  const rows: PrefixRows = {
+    count,
+    level: new Uint8Array(new SharedArrayBuffer(count)),
+    high: separateBuffers.words(count),
+    low: separateBuffers.words(count),
+  };
+  let at = 0;
+  for (const { count, level, high, low } of parts) {
+    rows.level.set(level.subarray(0, count), at);
+    rows.high.set(high.subarray(0, count), at);
+    rows.low.set(low.subarray(0, count), at);
+    at += count;
+  }
+  return rows;
+}
+
+/** But for the root: in sorted order the events that share a prefix stand side by side, so that two neighbours say whether it has two. */
 function addFrequent(
   rows: RowList,
   count: number,
@@ -353,14 +415,15 @@ function addFrequent(
     return levels[sharedPrefix(highOf(i) ^ highOf(j), lowOf(i) ^ lowOf(j))];
   };
   const levels = levelsOfBits(lengths);
-  let before = 0;
+  // The root is everybody's.
+  let before = 1;
   for (let i = 0; i < count; i++) {
     const after = levelsShared(i, i + MIN_PREFIX_COUNT - 1);
     // Wider than `before`: the event before has begun it already.
     for (let level = before; level < after; level++) {
       rows.add(firstLevel + level, cutHigh(highOf(i), lengths[level]), cutLow(lowOf(i), lengths[level]));
     }
-    before = levelsShared(i, i + 1);
+    before = Math.max(1, levelsShared(i, i + 1));
   }
 }
 
@@ -374,9 +437,9 @@ class RowList {
   add(level: number, high: number, low: number): void {
     const at = this.#count++;
     if (at === this.#level.length) {
-      this.#level = resized(this.#level, at * 2);
-      this.#high = resized(this.#high, at * 2);
-      this.#low = resized(this.#low, at * 2);
+      this.#level = grown(this.#level, at * 2);
+      this.#high = grown(this.#high, at * 2);
+      this.#low = grown(this.#low, at * 2);
     }
     this.#level[at] = level;
     this.#high[at] = high;
@@ -384,21 +447,8 @@ class RowList {
   }
 
   finish(): PrefixRows {
-    return {
-      count: this.#count,
-      level: resized(this.#level, this.#count),
-      high: resized(this.#high, this.#count),
-      low: resized(this.#low, this.#count),
-    };
+    return { count: this.#count, level: this.#level, high: this.#high, low: this.#low };
   }
-}
-
-/** A copy of another length, in memory that threads can share. */
-function resized<T extends Uint8Array | Uint32Array>(array: T, length: number): T {
-  const kind = array.constructor as new (buffer: SharedArrayBuffer) => T;
-  const copy = new kind(new SharedArrayBuffer(length * array.BYTES_PER_ELEMENT));
-  copy.set(array.subarray(0, length));
-  return copy;
 }
 
 if (Math.max(IPV4_PREFIX_LENGTHS.length, IPV6_PREFIX_LENGTHS.length) > MAX_CHAIN) {

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { abortCrew, askForPause, resumeCrew } from '../kernels/crew.ts';
 import { type Packed, pack } from '../kernels/handOver.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
+import type { RankState } from './ranks/rankState.ts';
 import type { EpochProgress, Training } from './train.ts';
 import type { TrainingState } from './trainingState.ts';
 
@@ -12,9 +13,14 @@ export interface Place {
   batch: number;
 }
 
+/** A training on this computer alone, or this rank's part of one. */
+export type RunnableTraining = Pick<Training, 'kernelMemory' | 'control' | 'threads'> & {
+  state: TrainingState | RankState;
+};
+
 /** What a thread is started with. */
 export interface ThreadOrders {
-  state: TrainingState;
+  state: TrainingState | RankState;
   kernelMemory: KernelMemory | undefined;
   control: Int32Array;
   index: number;
@@ -43,7 +49,11 @@ export interface TrainingHooks {
  * Trains from a place to the end in threads of their own; the calling thread stays free.
  * @throws InputError where the loss is no longer a number or a thread died
  */
-export async function runTraining(training: Training, from: Place, hooks: TrainingHooks): Promise<void> {
+export async function runTraining(
+  training: RunnableTraining,
+  from: Place,
+  hooks: TrainingHooks,
+): Promise<void> {
   const { state, kernelMemory, control, threads } = training;
   const { epochs } = state.hyperparameters;
   if (from.epoch >= epochs) return;

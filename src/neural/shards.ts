@@ -22,14 +22,22 @@ const LEAST_TERMS = 256;
 /** More ranks than this would have nothing to do. */
 const MOST_SHARDS = 256;
 
-/** V for a mini-batch of so many pairs: a power of two, so that shards form a binary tree. */
-export function shardCount(pairs: number): number {
-  return 2 ** Math.min(Math.log2(MOST_SHARDS), Math.max(0, Math.floor(Math.log2(pairs / LEAST_TERMS))));
+/** With layers each shard has gradients of a whole layer of its own; together they take no more than this. */
+const MOST_LAYER_BYTES = 2 ** 26;
+
+/**
+ * V for a mini-batch: a power of two, so that shards form a binary tree.
+ * @param pairs      of the mini-batch
+ * @param layerBytes of the weights of one layer; 0 without layers
+ */
+export function shardCount(pairs: number, layerBytes: number): number {
+  const most = Math.min(MOST_SHARDS, pairs / LEAST_TERMS, MOST_LAYER_BYTES / layerBytes);
+  return 2 ** Math.max(0, Math.floor(Math.log2(most)));
 }
 
 /** Borders between which a mini-batch has about equally many terms. */
-export function shardBorders(shape: BatchShape, data: TrainingPairs, prefixes: PrefixTable): ShardBorders {
-  const weights = expectedTerms(shape, data, prefixes);
+export function shardBorders(shape: BatchShape, prefixes: PrefixTable, counts: TermCounts): ShardBorders {
+  const weights = expectedTerms(shape, prefixes, counts);
   const words = () => separateBuffers.words(shape.shards - 1);
   const borders = { rows: words(), places: words(), edges: words().fill(NO_ROW) };
   const total = weights.reduce((sum, weight) => sum + weight, 0);
@@ -49,19 +57,33 @@ export function shardBorders(shape: BatchShape, data: TrainingPairs, prefixes: P
   return borders;
 }
 
+/** What the expected number of terms of each row follows from. */
+export interface TermCounts {
+  /** of each row how many events have it as their deepest */
+  observed: Float64Array; // (rows)
+  /** IPv4 events, and all */
+  ipv4: number;
+  count: number;
+}
+
+export function countTerms({ count, deepest, isIpv6 }: TrainingPairs, prefixes: PrefixTable): TermCounts {
+  const observed = new Float64Array(prefixes.rows.count);
+  let ipv4 = 0;
+  for (let i = 0; i < count; i++) {
+    if (deepest[i] !== NO_ROW) observed[deepest[i]]++;
+    ipv4 += 1 - isIpv6[i];
+  }
+  return { observed, ipv4, count };
+}
+
 /** How often each row is a pair's deepest one in an epoch. */
 function expectedTerms(
   { random, shuffled }: BatchShape,
-  data: TrainingPairs,
   prefixes: PrefixTable,
+  { observed, ipv4, count }: TermCounts,
 ): Float64Array {
   const { rows, parent, ipv4Rows } = prefixes;
-  const terms = new Float64Array(rows.count);
-  let ipv4 = 0;
-  for (let i = 0; i < data.count; i++) {
-    if (data.deepest[i] !== NO_ROW) terms[data.deepest[i]] += 1 + shuffled;
-    ipv4 += 1 - data.isIpv6[i];
-  }
+  const terms = observed.map((events) => events * (1 + shuffled));
   const perAddress = (random * ipv4) / 2 ** 32;
   for (let row = 0; row < ipv4Rows; row++) {
     const addresses = 2 ** (32 - LEVEL_LENGTHS[rows.level[row]]);
@@ -69,7 +91,7 @@ function expectedTerms(
     if (parent[row] !== NO_ROW) terms[parent[row]] -= perAddress * addresses;
   }
   const providers = prefixes.ipv6ProviderRows();
-  for (const row of providers) terms[row] += (random * (data.count - ipv4)) / providers.length;
+  for (const row of providers) terms[row] += (random * (count - ipv4)) / providers.length;
   // Differences of what is equal may leave a trace below zero.
   return terms.map((count) => Math.max(0, count));
 }
@@ -98,4 +120,16 @@ export class ShardCursor {
     }
     return this.shard;
   }
+}
+
+/** The shard of any term. */
+export function shardOf({ rows, places }: ShardBorders, row: number, b: number): number {
+  let from = 0;
+  let to = rows.length;
+  while (from < to) {
+    const middle = (from + to) >>> 1;
+    if (rows[middle] < row || (rows[middle] === row && places[middle] <= b)) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }

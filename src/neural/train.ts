@@ -10,7 +10,7 @@ import { type Hyperparameters, optionName } from './hyperparameters.ts';
 import { type BatchShape, pairsPerPositive } from './miniBatch.ts';
 import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
-import { shardBorders } from './shards.ts';
+import { countTerms, shardBorders } from './shards.ts';
 import {
   allocateRows,
   batchShape,
@@ -87,7 +87,7 @@ export class Training {
         shape,
         data,
         prefixParts: this.prefixes.parts,
-        borders: shardBorders(shape, data, this.prefixes),
+        borders: shardBorders(shape, this.prefixes, countTerms(data, this.prefixes)),
         tables: {
           entities: whole?.arrays.entities ?? entities(separateBuffers),
           prefixes,
@@ -132,17 +132,20 @@ export class Training {
   *runEpoch(epoch: number, firstBatch = 0): Generator<EpochProgress> {
     const member = new CrewMember(this.control, 0, 1);
     const thread = new TrainingThread(this.state, this.kernelsOf(0), member);
-    for (const _ of thread.runEpoch(epoch, firstBatch)) yield progressOf(this.state, epoch);
+    for (const _ of thread.runEpoch(epoch, firstBatch))
+      yield progressOf(this.state, this.state.data.count, epoch);
     this.state.totals.fill(0);
   }
 }
 
+/** @param pairs that an epoch goes over */
 export function progressOf(
-  { totals, hyperparameters, data, shape }: TrainingState,
+  { totals, hyperparameters, shape }: Pick<TrainingState, 'totals' | 'hyperparameters' | 'shape'>,
+  pairs: number,
   epoch: number,
 ): EpochProgress {
   const batches = totals[TOTALS.batches];
-  const positives = Math.min(data.count, batches * hyperparameters.miniBatchSize);
+  const positives = Math.min(pairs, batches * hyperparameters.miniBatchSize);
   const samples = positives * pairsPerPositive(shape);
   return {
     epoch,

@@ -15,7 +15,7 @@ import type { Hyperparameters } from './hyperparameters.ts';
 import { allocateMiniBatch, SIZES, termsOf } from './miniBatch.ts';
 import type { Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
-import { shardBorders } from './shards.ts';
+import { countTerms, shardBorders } from './shards.ts';
 import { progressOf } from './train.ts';
 import {
   allocateRows,
@@ -58,7 +58,7 @@ export class DoublesTraining {
       shape,
       data,
       prefixParts: this.prefixes.parts,
-      borders: shardBorders(shape, data, this.prefixes),
+      borders: shardBorders(shape, this.prefixes, countTerms(data, this.prefixes)),
       tables: { entities, prefixes, layers },
       parents,
       batches,
@@ -71,7 +71,7 @@ export class DoublesTraining {
 
   *runEpoch(epoch: number) {
     const thread = new TrainingThread(this.state, plainKernels, new CrewMember(createControl(), 0, 1));
-    for (const _ of thread.runEpoch(epoch, 0)) yield progressOf(this.state, epoch);
+    for (const _ of thread.runEpoch(epoch, 0)) yield progressOf(this.state, this.state.data.count, epoch);
     this.state.totals.fill(0);
   }
 }

@@ -7,12 +7,12 @@ import { PURPOSE } from '../random/philox.ts';
 import { BatchMaker } from './batchMaker.ts';
 import { type MiniBatch, SIZES, spanningOf, termsOf } from './miniBatch.ts';
 import { PrefixTable } from './prefixes.ts';
-import { TOTALS, type TrainingState } from './trainingState.ts';
+import { listLayerSums, TOTALS, type TrainingState } from './trainingState.ts';
 
 /** Pieces that threads claim: small enough to end together, large enough that claiming costs nothing. */
-const GRAIN = { networks: 16, chunks: 1, rows: 8 } as const;
+export const GRAIN = { networks: 16, outputs: 16, chunks: 1, rows: 8 } as const;
 /** Entity rows that are moved as one piece. */
-const GATHERED = 64;
+export const GATHERED = 64;
 
 /**
  * What one of the threads of a training does. All run the same program in step; between two barriers each takes
@@ -202,11 +202,12 @@ export class TrainingThread {
 
   /** Gradients of all networks, from the errors down to the sum of prefix vectors; the layers take their steps. */
   #backThroughLayers(batch: MiniBatch, step: Step): Floats {
-    const { hyperparameters, tables, work } = this.#state;
+    const { hyperparameters, tables, work, shape } = this.#state;
     const member = this.#member;
     const kernels = this.#kernels;
     const D = hyperparameters.vectorDim;
     const A = batch.sizes[SIZES.networks];
+    if (member.index === 0) this.#listLayerSums(batch);
     const { perPositive, entity } = batch.pairs;
     const { error, dLayer, activations } = work;
     let [dOut, dIn] = work.dActivations;
@@ -228,22 +229,52 @@ export class TrainingThread {
     for (let l = tables.layers.length - 1; l >= 0; l--) {
       const { vectors } = tables.layers[l];
       const [input, out] = [activations[l], activations[l + 1]];
-      // Two kinds of pieces: first the D outputs of the layer, then the networks.
-      while (member.claim(D + A, GRAIN.networks)) {
-        const { from, to } = member;
-        if (from < D) kernels.denseWeightGradients(D, input, out, dOut, A, dLayer, from, Math.min(to, D));
-        if (to > D) {
-          kernels.denseInputGradients(vectors, D, input, out, dOut, dIn, Math.max(0, from - D), to - D);
+      // Two kinds of pieces: first some outputs of the layer for one shard, then networks.
+      const outputs = Math.ceil(D / GRAIN.outputs);
+      const ofShards = shape.shards * outputs;
+      while (member.claim(ofShards + Math.ceil(A / GRAIN.networks), 1)) {
+        const piece = member.from;
+        if (piece < ofShards) {
+          const shard = Math.floor(piece / outputs);
+          const [first, end] = [batch.firstNetwork[shard], batch.firstNetwork[shard + 1]];
+          const from = (piece % outputs) * GRAIN.outputs;
+          const own = dLayer.subarray(shard * (D + 1) * D, (shard + 1) * (D + 1) * D);
+          const to = Math.min(D, from + GRAIN.outputs);
+          if (end > first) kernels.denseWeightGradients(D, input, out, dOut, first, end, own, from, to);
+        } else {
+          const from = (piece - ofShards) * GRAIN.networks;
+          const to = Math.min(A, from + GRAIN.networks);
+          kernels.denseInputGradients(vectors, D, input, out, dOut, dIn, from, to);
         }
       }
       member.barrier();
+      const { layerSums, ones } = work;
       while (member.claim(D + 1, GRAIN.rows)) {
-        kernels.updateRows(tables.layers[l], D, work.layerRows, dLayer, step, member.from, member.to);
+        const { from, to } = member;
+        kernels.updateBySums(
+          tables.layers[l],
+          D,
+          layerSums,
+          layerSums.identity,
+          dLayer,
+          ones,
+          step,
+          from,
+          to,
+        );
       }
       member.barrier();
       [dOut, dIn] = [dIn, dOut];
     }
     return dOut;
+  }
+
+  /** Shards without a network have no gradient. */
+  #listLayerSums({ firstNetwork }: MiniBatch): void {
+    const { work, shape, hyperparameters } = this.#state;
+    const all = Array.from({ length: shape.shards }, (_, shard) => shard);
+    const some = all.filter((shard) => firstNetwork[shard + 1] > firstNetwork[shard]);
+    listLayerSums(work.layerSums, hyperparameters.vectorDim, some, all);
   }
 
   #updateChains(batch: MiniBatch, step: Step, gradients: Floats | undefined): void {
@@ -290,16 +321,21 @@ export class TrainingThread {
       kernels.updateBySums(work.entities, D, sums, pairs.network, encoded, work.error, step, first, last);
       this.#copier.scatterRows(work.entities, D, batch.entityRows, tables.entities, first, last);
     }
-    if (member.index === 0) member.decidePause();
+    if (member.index === 0) member.decidePause(member.takeWishForPause());
     member.barrier();
   }
 }
 
 /** An address without any row has the dot product 0: a probability of one half, neither right nor wrong. */
-const LOSS_OF_NO_ROW = Math.LN2;
+export const LOSS_OF_NO_ROW = Math.LN2;
 
 /** Addresses without any row come last, as a network without terms: their sum is empty. */
-function clearUnknownNetwork({ sizes }: MiniBatch, terms: Terms, encoded: Floats, dimension: number): void {
+export function clearUnknownNetwork(
+  { sizes }: MiniBatch,
+  terms: Terms,
+  encoded: Floats,
+  dimension: number,
+): void {
   const known = terms.count === 0 ? 0 : terms.network[terms.count - 1] + 1;
   encoded.fill(0, known * dimension, sizes[SIZES.networks] * dimension);
 }

@@ -5,6 +5,8 @@ import { CrewAborted, CrewMember } from '../kernels/crew.ts';
 import { type Packed, unpack } from '../kernels/handOver.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { webAssemblyKernels } from '../kernels/webAssembly.ts';
+import { joinRanks } from '../mpi/mpiRanks.ts';
+import { RankThread } from './ranks/rankThread.ts';
 import type { ThreadOrders, ThreadReport } from './runTraining.ts';
 import { type EpochProgress, progressOf } from './train.ts';
 import { TrainingThread } from './trainingThread.ts';
@@ -15,16 +17,24 @@ const REPORT_MILLISECONDS = 50;
 const { state, kernelMemory, control, index, size, from } = unpack(workerData as Packed<ThreadOrders>);
 const report = (message: ThreadReport) => parentPort!.postMessage(message);
 
-function work(): void {
-  const member = new CrewMember(control, index, size);
+async function threadOf(member: CrewMember): Promise<TrainingThread | RankThread> {
   const kernels = kernelMemory ? webAssemblyKernels(kernelMemory, index) : plainKernels;
-  const thread = new TrainingThread(state, kernels, member);
+  if (!('ranks' in state)) return new TrainingThread(state, kernels, member);
+  // Only one of a rank's threads speaks to the others.
+  const ranks = index === 0 ? await joinRanks(state.ranks) : undefined;
+  return new RankThread(state, kernels, member, ranks);
+}
+
+async function work(): Promise<void> {
+  const member = new CrewMember(control, index, size);
+  const thread = await threadOf(member);
+  const pairs = 'ranks' in state ? state.pairs : state.data.count;
   const { epochs, batchMetricsPublishInterval } = state.hyperparameters;
   let reported = 0;
   for (let epoch = from.epoch; epoch < epochs; epoch++) {
     for (const _ of thread.runEpoch(epoch, epoch === from.epoch ? from.batch : 0)) {
       if (index === 0) {
-        const progress: EpochProgress = progressOf(state, epoch);
+        const progress: EpochProgress = progressOf(state, pairs, epoch);
         const isDue = performance.now() - reported > REPORT_MILLISECONDS;
         if (isDue || progress.batches % batchMetricsPublishInterval === 0) {
           report({ kind: 'progress', progress });
@@ -32,10 +42,10 @@ function work(): void {
         }
       }
       if (!member.isPauseDecided) continue;
-      if (index === 0) report({ kind: 'paused', progress: progressOf(state, epoch) });
+      if (index === 0) report({ kind: 'paused', progress: progressOf(state, pairs, epoch) });
       member.pause();
     }
-    if (index === 0) report({ kind: 'epoch', progress: progressOf(state, epoch) });
+    if (index === 0) report({ kind: 'epoch', progress: progressOf(state, pairs, epoch) });
     member.pause();
   }
 }
@@ -49,7 +59,7 @@ function explained(error: Error): Error {
 }
 
 try {
-  work();
+  await work();
 } catch (error) {
   // Another thread failed and has said so.
   if (!(error instanceof CrewAborted)) {

@@ -89,3 +89,14 @@ for (const count of [16, 17, 33, 100]) {
     assertUniform(ahead, orders * (count - 1), 'steps to the neighbour');
   });
 }
+
+test('placeOf is the inverse of at, for any count and seed, up to 2^31 numbers', () => {
+  const counts = fc.oneof(fc.integer({ min: 1, max: 5000 }), fc.integer({ min: 2 ** 30, max: 2 ** 31 }));
+  fc.assert(
+    fc.property(counts, seeds, fc.nat(), (count, seed, x) => {
+      const order = new EpochOrder(count, seed, PURPOSE.epochOrder, seed % 7);
+      assert.equal(order.placeOf(order.at(x % count)), x % count);
+      assert.equal(order.at(order.placeOf(x % count)), x % count);
+    }),
+  );
+});

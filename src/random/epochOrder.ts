@@ -51,6 +51,21 @@ export class EpochOrder {
     } while (x >= this.#count);
     return x;
   }
+
+  /** @returns the place of a number from 0 to n − 1: the inverse of `at` */
+  placeOf(number: number): number {
+    let x = number;
+    do {
+      let left = x >>> this.#rightBits;
+      let right = x & this.#rightMask;
+      for (let round = ROUNDS; round > 0; round -= 2) {
+        right ^= mixed(left, this.#keys[round - 1]) & this.#rightMask;
+        left ^= mixed(right, this.#keys[round - 2]) & this.#leftMask;
+      }
+      x = ((left << this.#rightBits) | right) >>> 0;
+    } while (x >= this.#count);
+    return x;
+  }
 }
 
 /** A keyed hash of a word: the finaliser of MurmurHash3 with the key before and between. */

@@ -42,7 +42,8 @@ export function denseWeightGradients(
   input: usize,
   out: usize,
   dOut: usize,
-  count: u32,
+  first: u32,
+  end: u32,
   dWeights: usize,
   from: u32,
   to: u32,
@@ -51,7 +52,7 @@ export function denseWeightGradients(
   const bias = dWeights + n * size;
   clear(dWeights + <usize>from * size, <usize>(to - from) * n);
   clear(bias + <usize>from * F, to - from);
-  for (let a: u32 = 0; a < count; a++) {
+  for (let a = first; a < end; a++) {
     const at = <usize>a * size;
     for (let i = <usize>from; i < <usize>to; i++) {
       if (f32At(out + at, i) > f32At(input + at, i)) {

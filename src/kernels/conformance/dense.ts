@@ -62,13 +62,18 @@ export function denseWeightGradients(trial: Trial): void {
   const { D } = trial.shape;
   const { A, input, out, dOut, delta } = someBackward(trial);
   const dWeights = data.output((D + 1) * D);
+  const first = data.below(A);
+  const end = first + data.below(A - first + 1);
   wholeAndParts(kernels, D, [dWeights], (kernels, from, to) =>
-    kernels.denseWeightGradients(D, input, out, dOut, A, dWeights, from, to),
+    kernels.denseWeightGradients(D, input, out, dOut, first, end, dWeights, from, to),
   );
   for (let i = 0; i <= D; i++) {
     for (let d = 0; d < D; d++) {
       // Row D holds the biases: the gradient of bias d is Σ δ[d].
-      const sum = sumOf(A, (a) => (i < D ? delta(a, i) * input[a * D + d] : delta(a, d)));
+      const sum = sumOf(end - first, (j) => {
+        const a = first + j;
+        return i < D ? delta(a, i) * input[a * D + d] : delta(a, d);
+      });
       assertClose(dWeights[i * D + d], sum, 'dWeights', i, d);
     }
   }

@@ -1,0 +1,150 @@
+import type { AddressWords } from '../addresses/address.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { EntityDictionary, type Events } from './events.ts';
+
+/** The part of an input's events that one rank has. */
+export interface RankEvents {
+  events: Events;
+  /** number of each among the events of all ranks, in the order of the input; ascending */
+  index: Float64Array; // (N)
+  /** events of all ranks */
+  total: number;
+}
+
+/** Of every event: its time, its number, its address, its entity's number in the message. */
+const BYTES_OF_EVENT = 8 + 8 + 16 + 4;
+const BYTES_OF_ENTITY = 8;
+/** How many events, how many entities. */
+const HEAD_BYTES = 16;
+
+/**
+ * Sends every event, once, to the rank that has its entity. What travels are hashes of names, not names.
+ * @param read    what this rank has read: an input is read in parts that follow each other by rank
+ * @param ownerOf the rank of an entity, by the two words of its hash
+ */
+export function routeEvents(
+  ranks: Ranks,
+  read: Events,
+  ownerOf: (low: number, high: number) => number,
+): RankEvents {
+  const before = countsBefore(ranks, read.count);
+  const messages = pack(ranks.size, read, before[ranks.rank], ownerOf);
+  return { ...unpack(ranks.exchange(messages)), total: before[ranks.size] };
+}
+
+/** How many events the ranks before each one have, and all: [size + 1]. */
+function countsBefore(ranks: Ranks, count: number): number[] {
+  const counts = ranks.gatherAll(new Uint8Array(Float64Array.of(count).buffer));
+  const before = [0];
+  for (const bytes of counts)
+    before.push(before[before.length - 1] + new Float64Array(bytes.slice().buffer)[0]);
+  return before;
+}
+
+/** The columns of one message. */
+interface Message {
+  bytes: Uint8Array;
+  head: Float64Array; // (2)
+  time: Float64Array;
+  index: Float64Array;
+  hashes: Uint32Array; // (entities, 2)
+  entity: Uint32Array;
+  addresses: AddressWords; // (events, 4)
+}
+
+function messageOf(events: number, entities: number, bytes?: Uint8Array): Message {
+  const size = HEAD_BYTES + BYTES_OF_EVENT * events + BYTES_OF_ENTITY * entities;
+  const all = bytes ?? new Uint8Array(size);
+  const at = (offset: number) => all.byteOffset + HEAD_BYTES + offset;
+  const { buffer } = all;
+  const words = 16 * events + BYTES_OF_ENTITY * entities;
+  return {
+    bytes: all,
+    head: new Float64Array(buffer, all.byteOffset, 2),
+    time: new Float64Array(buffer, at(0), events),
+    index: new Float64Array(buffer, at(8 * events), events),
+    hashes: new Uint32Array(buffer, at(16 * events), entities * 2),
+    entity: new Uint32Array(buffer, at(words), events),
+    addresses: new Uint32Array(buffer, at(words + 4 * events), events * 4),
+  };
+}
+
+function pack(
+  size: number,
+  { count, entities, entity, addresses, time }: Events,
+  first: number,
+  ownerOf: (low: number, high: number) => number,
+): Uint8Array[] {
+  const owner = new Uint32Array(entities.count);
+  // Numbers of entities in the message to their owner.
+  const number = new Uint32Array(entities.count);
+  const entitiesTo = new Uint32Array(size);
+  for (let e = 0; e < entities.count; e++) {
+    const [low, high] = entities.hashOf(e);
+    owner[e] = ownerOf(low, high);
+    number[e] = entitiesTo[owner[e]]++;
+  }
+  const eventsTo = new Float64Array(size);
+  for (let i = 0; i < count; i++) eventsTo[owner[entity[i]]]++;
+  const messages = Array.from(eventsTo, (events, rank) => messageOf(events, entitiesTo[rank]));
+  for (const [rank, { head }] of messages.entries()) head.set([eventsTo[rank], entitiesTo[rank]]);
+  for (let e = 0; e < entities.count; e++) messages[owner[e]].hashes.set(entities.hashOf(e), number[e] * 2);
+  const next = new Float64Array(size);
+  for (let i = 0; i < count; i++) {
+    const to = owner[entity[i]];
+    const message = messages[to];
+    const at = next[to]++;
+    message.time[at] = time[i];
+    message.index[at] = first + i;
+    message.entity[at] = number[entity[i]];
+    for (let word = 0; word < 4; word++) message.addresses[at * 4 + word] = addresses[i * 4 + word];
+  }
+  return messages.map(({ bytes }) => bytes);
+}
+
+/** Messages of the ranks in their order, which is that of the input. */
+function unpack(received: Uint8Array[]): { events: Events; index: Float64Array } {
+  const messages = received.map((bytes) => {
+    // Numbers of 8 bytes must begin at a multiple of 8.
+    const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+    const [events, entities] = new Float64Array(aligned.buffer, aligned.byteOffset, 2);
+    return messageOf(events, entities, aligned);
+  });
+  const count = messages.reduce((sum, { time }) => sum + time.length, 0);
+  const entities = new EntityDictionary();
+  const entity = new Uint32Array(count);
+  const addresses = new Uint32Array(count * 4);
+  const time = new Float64Array(count);
+  const index = new Float64Array(count);
+  let at = 0;
+  for (const message of messages) {
+    const numbers = new Uint32Array(message.hashes.length / 2);
+    for (let e = 0; e < numbers.length; e++) {
+      numbers[e] = entities.addHash(message.hashes[e * 2], message.hashes[e * 2 + 1]);
+    }
+    for (let i = 0; i < message.entity.length; i++) entity[at + i] = numbers[message.entity[i]];
+    addresses.set(message.addresses, at * 4);
+    time.set(message.time, at);
+    index.set(message.index, at);
+    at += message.time.length;
+  }
+  return { events: { count, entities, entity, addresses, time }, index };
+}
+
+/** How many distinct entities all ranks have read. */
+export function countEntities(ranks: Ranks, { entities }: Events): number {
+  const parts: number[][] = Array.from({ length: ranks.size }, () => []);
+  for (let e = 0; e < entities.count; e++) {
+    const [low, high] = entities.hashOf(e);
+    parts[low % ranks.size].push(low, high);
+  }
+  const received = ranks.exchange(parts.map((words) => new Uint8Array(Uint32Array.from(words).buffer)));
+  const distinct = new EntityDictionary();
+  for (const bytes of received) {
+    const words = new Uint32Array(bytes.slice().buffer);
+    for (let i = 0; i < words.length; i += 2) distinct.addHash(words[i], words[i + 1]);
+  }
+  const total = Float64Array.of(distinct.count);
+  ranks.sumOfIntegers(total);
+  return total[0];
+}

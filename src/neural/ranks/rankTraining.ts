@@ -1,0 +1,159 @@
+import type { AvailableKernels } from '../../kernels/available.ts';
+import { CrewMember, createControl } from '../../kernels/crew.ts';
+import type { Floats, Kernels } from '../../kernels/kernels.ts';
+import { type Memory, separateBuffers } from '../../kernels/memory.ts';
+import { plainKernels } from '../../kernels/plain.ts';
+import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../../kernels/webAssembly.ts';
+import type { Ranks } from '../../mpi/ranks.ts';
+import type { Hyperparameters } from '../hyperparameters.ts';
+import type { TrainingPairs } from '../miniBatch.ts';
+import { addUpChains } from '../network.ts';
+import type { PrefixTable } from '../prefixes.ts';
+import { countTerms, shardBorders } from '../shards.ts';
+import { allocateRows, batchShape, fillEntities, fillLayers, TOTALS } from '../trainingState.ts';
+import { noteWords, recordWords } from './rankBatch.ts';
+import { entityRowsOf, planRanks, type Range, wholeRows } from './rankPlan.ts';
+import { groupSize, layOutRank, type RankState } from './rankState.ts';
+import { RankThread } from './rankThread.ts';
+
+/** The pairs of one rank. */
+export interface RankPairs {
+  /** entity rows of the whole table */
+  data: TrainingPairs;
+  /** number of each among the pairs of all ranks, ascending */
+  numbers: Uint32Array;
+  /** pairs of all ranks */
+  total: number;
+}
+
+/** One rank's part of a training. */
+export class RankTraining {
+  readonly state: RankState;
+  readonly prefixes: PrefixTable;
+  readonly ownPrefixes: PrefixTable;
+  readonly entityRows: Range;
+  readonly threads: number;
+  readonly kernelMemory: KernelMemory | undefined;
+  readonly control = createControl();
+  readonly #ranks: Ranks;
+
+  /**
+   * Called by all ranks together.
+   * @param prefixes of the pairs of all ranks
+   */
+  constructor(
+    ranks: Ranks,
+    pairs: RankPairs,
+    prefixes: PrefixTable,
+    h: Hyperparameters,
+    seed: number,
+    kernels: AvailableKernels,
+    threads = 1,
+  ) {
+    if (!ranks.handle) throw new Error('one rank trains alone');
+    this.#ranks = ranks;
+    this.threads = threads;
+    this.prefixes = prefixes;
+    const { rank, size } = ranks;
+    const shape = batchShape(h, pairs.total);
+    const counted = countTerms(pairs.data, prefixes);
+    const counts = Float64Array.from([...counted.observed, counted.ipv4]);
+    ranks.sumOfIntegers(counts);
+    const borders = shardBorders(shape, prefixes, {
+      observed: counts.subarray(0, -1),
+      ipv4: counts[counts.length - 1],
+      count: pairs.total,
+    });
+    const plan = planRanks(prefixes, borders, size);
+    this.ownPrefixes = prefixes.partOf(wholeRows(plan.shares[rank]));
+    const rows = this.ownPrefixes.rows.count;
+    this.entityRows = entityRowsOf(h.numEntityVectors, rank, size);
+    const { first, end } = this.entityRows;
+    const layout = (memory: Memory) => layOutRank(h, shape, rows, plan, rank, threads, memory);
+    const entities = (memory: Memory) => allocateRows(end - first, h.vectorDim, memory);
+    const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
+    const { module } = kernels;
+    const whole = module && createKernelMemory(module, h.vectorDim, threads, everything);
+    const made = whole ?? (module && createKernelMemory(module, h.vectorDim, threads, layout));
+    this.kernelMemory = made?.kernelMemory;
+    const arrays = made ? made.arrays : layout(separateBuffers);
+    arrays.parents.set(this.ownPrefixes.parent);
+    const { identity, layerSums, subtreeSums } = arrays.work;
+    for (const numbers of [identity, ...[layerSums, ...subtreeSums].map((sums) => sums.identity)]) {
+      for (let i = 0; i < numbers.length; i++) numbers[i] = i;
+    }
+    arrays.work.ones.fill(1);
+    const n = pairs.data.count;
+    const batches = Math.ceil(pairs.total / h.miniBatchSize);
+    const group = groupSize(shape, threads);
+    const words = (length: number) => separateBuffers.words(length);
+    const entityRow = words(n);
+    for (let i = 0; i < n; i++) entityRow[i] = pairs.data.entityRow[i] - first;
+    this.state = {
+      hyperparameters: h,
+      seed,
+      shape,
+      data: { ...pairs.data, entityRow },
+      numbers: shared(pairs.numbers),
+      pairs: pairs.total,
+      prefixParts: prefixes.parts,
+      borders,
+      plan,
+      ranks: ranks.handle,
+      ownPrefixParts: this.ownPrefixes.parts,
+      tables: {
+        entities: whole?.arrays.entities ?? entities(separateBuffers),
+        prefixes: arrays.prefixes,
+        layers: arrays.layers,
+      },
+      parents: arrays.parents,
+      batches: arrays.batches,
+      work: arrays.work,
+      entitiesInside: whole !== undefined || made === undefined,
+      epoch: {
+        order: words(n),
+        places: words(n),
+        starts: words(batches + 1),
+        counts: words(size * batches),
+        drawn: words(Math.min(n, group * shape.size) * recordWords(shape)),
+        records: words(group * shape.size * recordWords(shape)),
+        noted: words(group * noteWords(plan, rank)),
+        notes: words(group * plan.shares.reduce((sum, _, r) => sum + noteWords(plan, r), 0)),
+      },
+      totals: separateBuffers.doubles(Object.keys(TOTALS).length),
+    };
+    fillLayers(arrays.layers, h, seed);
+    const any = arrays.batches[0].mine.words;
+    fillEntities(
+      this.state.tables.entities.vectors,
+      h.vectorDim,
+      this.entityRows,
+      seed,
+      this.kernelsOf(0),
+      any,
+    );
+  }
+
+  kernelsOf(thread: number): Kernels {
+    return this.kernelMemory ? webAssemblyKernels(this.kernelMemory, thread) : plainKernels;
+  }
+
+  /** Trains on the calling thread; stops after every mini-batch. */
+  *runEpoch(epoch: number, firstBatch = 0): Generator<void> {
+    const member = new CrewMember(this.control, 0, 1);
+    yield* new RankThread(this.state, this.kernelsOf(0), member, this.#ranks).runEpoch(epoch, firstBatch);
+  }
+
+  /** What was learned of own rows: entities [entityRows), and network vectors of all rows of `ownPrefixes`. Training cannot go on after this. */
+  finish(): { entityVectors: Floats; networkVectors: Floats } {
+    const { entities, prefixes } = this.state.tables;
+    addUpChains(prefixes.vectors, this.state.hyperparameters.vectorDim, this.ownPrefixes.parent);
+    return { entityVectors: entities.vectors, networkVectors: prefixes.vectors };
+  }
+}
+
+function shared(words: Uint32Array): Uint32Array {
+  const copy = separateBuffers.words(words.length);
+  copy.set(words);
+  return copy;
+}
