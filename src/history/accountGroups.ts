@@ -1,7 +1,9 @@
 import { IPV4_WORD_2 } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import type { AccountPlaces, PlaceColumns } from './accountPlaces.ts';
+import { type AccountShards, ONE_SHARD } from './accountShards.ts';
 import type { Decay } from './decay.ts';
+import { partsFrom, sumsOverRanks } from './placeSums.ts';
 
 /**
  * A rung that is no prefix: which groups of a table (providers, countries) each account and everybody use. G groups;
@@ -20,7 +22,8 @@ export class AccountGroups {
   readonly #grown = new Map<number, Map<number, number>>();
   readonly #words = new Uint32Array(4);
 
-  constructor(table: GroupTable, places: AccountPlaces, decay: Decay) {
+  /** @param places those of the accounts of this rank; shares and weights are those of all ranks */
+  constructor(table: GroupTable, places: AccountPlaces, decay: Decay, shards: AccountShards = ONE_SHARD) {
     this.table = table;
     const E = places.entityCount;
     const G = table.shares.length;
@@ -30,7 +33,8 @@ export class AccountGroups {
     const groups: number[] = [];
     const weights: number[] = [];
     const mine = new Map<number, number>();
-    let accounts = 0;
+    const terms: number[] = [];
+    let own = 0;
     for (let e = 0; e < E; e++) {
       mine.clear();
       let total = 0;
@@ -42,20 +46,41 @@ export class AccountGroups {
           total += weight;
         }
       }
-      if (total > 0) accounts++;
+      if (total > 0) own++;
       for (const group of [...mine.keys()].sort((a, b) => a - b)) {
         if (group === 0) continue;
         const weight = mine.get(group)!;
         groups.push(group);
         weights.push(weight);
-        this.shares[group] += weight / total;
-        this.weights[group] += weight;
+        terms.push(weight / total, weight);
       }
       this.#starts[e + 1] = groups.length;
     }
-    for (let g = 0; g < G; g++) this.shares[g] /= Math.max(1, accounts);
     this.#groups = Uint32Array.from(groups);
     this.#ownWeights = Float64Array.from(weights);
+    this.#sumUp(Float64Array.from(terms), shards);
+    const [accounts] = shards.counted(own);
+    for (let g = 0; g < G; g++) this.shares[g] /= Math.max(1, accounts);
+  }
+
+  /** Adds what accounts have in each group, over the accounts in their order. @param terms f64[·, 2], shares and weights */
+  #sumUp(terms: Float64Array, shards: AccountShards): void {
+    const groups = this.#groups;
+    if (shards.ranks.size === 1) {
+      for (let at = 0; at < groups.length; at++) {
+        this.shares[groups[at]] += terms[at * 2];
+        this.weights[groups[at]] += terms[at * 2 + 1];
+      }
+      return;
+    }
+    const account = new Uint32Array(groups.length);
+    for (let e = 0; e + 1 < this.#starts.length; e++) account.fill(e, this.#starts[e], this.#starts[e + 1]);
+    const records = { high: groups, low: new Uint32Array(0), account, terms };
+    const { high, sums } = sumsOverRanks(records, false, partsFrom(0, 0), shards);
+    for (let q = 0; q < high.length; q++) {
+      this.shares[high[q]] = sums[q * 2 + 2];
+      this.weights[high[q]] = sums[q * 2 + 3];
+    }
   }
 
   groupOf({ ipv4, high, low }: PlaceColumns, at: number): number {

@@ -3,6 +3,7 @@ import type { GroupTable } from '../addresses/groupTable.ts';
 import { cutHigh, cutLow, hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
 import { AccountGroups } from './accountGroups.ts';
 import { type AccountPlaces, dayOf, isAt, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
+import { type AccountShards, ONE_SHARD } from './accountShards.ts';
 import { Decay } from './decay.ts';
 import { Population } from './population.ts';
 import { type PopulationParts, populationParts } from './populationParts.ts';
@@ -58,17 +59,21 @@ export class History {
   #entity = -1;
   readonly #found = newStretches();
 
-  /** @param everybody what another thread has summed up already */
+  /**
+   * @param places    those of the accounts of this rank
+   * @param everybody what another thread has summed up already
+   */
   constructor(
     places: AccountPlaces,
     tables: GroupTable[] = [],
     decay = new Decay(),
-    everybody: PopulationParts = populationParts(places, decay),
+    everybody?: PopulationParts,
+    shards: AccountShards = ONE_SHARD,
   ) {
     this.places = places;
     this.decay = decay;
-    this.population = new Population(everybody);
-    this.groups = tables.map((table) => new AccountGroups(table, places, decay));
+    this.population = new Population(everybody ?? populationParts(places, decay, shards));
+    this.groups = tables.map((table) => new AccountGroups(table, places, decay, shards));
     this.#events = eventsOfAll(places);
     this.#segment = places.segment();
     this.#other = places.segment();

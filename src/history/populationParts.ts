@@ -1,6 +1,17 @@
-import { RadixSort } from '../events/radixSort.ts';
 import type { AccountPlaces, PlaceColumns } from './accountPlaces.ts';
+import { type AccountShards, ONE_SHARD } from './accountShards.ts';
 import type { Decay } from './decay.ts';
+import {
+  countDistinct,
+  isNewKey,
+  type KeyRecords,
+  type KeySums,
+  keysInOrder,
+  newKeySums,
+  partsFrom,
+  sharedArray,
+  sumsOverRanks,
+} from './placeSums.ts';
 
 /** What everybody's places come to, of one family. Q distinct places. In memory that threads share: it never changes. */
 export interface FamilyParts {
@@ -25,50 +36,62 @@ export interface PopulationParts {
   ipv6: FamilyParts;
 }
 
-/** Sums everybody's places up, which takes most of the time in which a model is opened. */
-export function populationParts(places: AccountPlaces, decay: Decay): PopulationParts {
+/** 16 bits of IPv4 places, and those of IPv6 that follow 2000::/3, the part of the space that is in use. */
+const IPV4_PARTS = partsFrom(0, 16);
+const IPV6_PARTS = partsFrom(0x20000000, 13);
+
+/**
+ * Sums everybody's places up, which takes most of the time in which a model is opened.
+ * @param places those of the accounts of this rank; the sums are those of all ranks
+ */
+export function populationParts(
+  places: AccountPlaces,
+  decay: Decay,
+  shards: AccountShards = ONE_SHARD,
+): PopulationParts {
   const E = places.entityCount;
   const totals = new Float64Array(E);
-  let accounts = 0;
+  let own = 0;
   for (let e = 0; e < E; e++) {
     for (const columns of [places.ipv4, places.ipv6]) {
       totals[e] += decay.sum(columns, columns.starts[e], columns.starts[e + 1]);
     }
-    if (totals[e] > 0) accounts++;
+    if (totals[e] > 0) own++;
   }
-  return {
-    accounts,
-    total: totals.reduce((sum, weight) => sum + weight, 0),
-    ipv4: familyParts(places.ipv4, totals, decay, accounts),
-    ipv6: familyParts(places.ipv6, totals, decay, accounts),
-  };
+  const [accounts] = shards.counted(own);
+  const isAlone = shards.ranks.size === 1;
+  const partsOf = (columns: PlaceColumns) =>
+    familyParts(
+      columns.ipv4,
+      isAlone
+        ? sumsHere(columns, totals, decay, accounts)
+        : sumsOverRanks(
+            recordsOf(columns, totals, decay, accounts),
+            !columns.ipv4,
+            columns.ipv4 ? IPV4_PARTS : IPV6_PARTS,
+            shards,
+          ),
+    );
+  const ipv4 = partsOf(places.ipv4);
+  const ipv6 = partsOf(places.ipv6);
+  return { accounts, total: weightOfAll(ipv4) + weightOfAll(ipv6), ipv4, ipv6 };
 }
 
-function familyParts(
-  columns: PlaceColumns,
-  totals: Float64Array,
-  decay: Decay,
-  accounts: number,
-): FamilyParts {
-  const { ipv4 } = columns;
-  const { order, highs, lows } = placesInOrder(columns);
-  const P = order.length;
-  let Q = 0;
-  for (let i = 0; i < P; i++) if (isNewPlace(highs, lows, i)) Q++;
-  const places = {
-    ipv4,
-    high: sharedArray(Uint32Array, Q),
-    low: sharedArray(Uint32Array, ipv4 ? 0 : Q),
-    starts: new Uint32Array(0),
-    events: new Uint16Array(0),
-    day: new Uint16Array(0),
-  };
-  const before = sharedArray(Float64Array, (Q + 1) * 2);
-  const users = sharedArray(Uint32Array, Q);
+/** What is before the end is everything. */
+const weightOfAll = ({ before }: FamilyParts) => before[before.length - 1];
+
+/** The sums of each place of one process, over its accounts in their order. */
+function sumsHere(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number): KeySums {
+  const hasLow = !columns.ipv4;
+  const keys = keysInOrder(columns, hasLow);
+  const { order, highs, lows } = keys;
+  const P = columns.high.length;
+  const into = newKeySums(countDistinct(keys, P), hasLow);
+  const { high, low, sums, users } = into;
   const owners = ownersOf(columns);
   for (let i = 0, q = 0; i < P; q++) {
-    places.high[q] = highs[i];
-    if (!ipv4) places.low[q] = lows[i];
+    high[q] = highs[i];
+    if (hasLow) low[q] = lows[i];
     let [share, sum] = [0, 0];
     do {
       const at = order[i++];
@@ -76,23 +99,37 @@ function familyParts(
       share += weight / totals[owners[at]] / accounts;
       sum += weight;
       users[q]++;
-    } while (i < P && !isNewPlace(highs, lows, i));
-    before[q * 2 + 2] = before[q * 2] + share;
-    before[q * 2 + 3] = before[q * 2 + 1] + sum;
+    } while (i < P && !isNewKey(keys, i));
+    sums[q * 2 + 2] = share;
+    sums[q * 2 + 3] = sum;
   }
-  const first16 = ipv4 ? firstOf16(places.high) : new Uint32Array(0);
+  return into;
+}
+
+/** What accounts add to their places, for a rank to sum that has those of others too. */
+function recordsOf(columns: PlaceColumns, totals: Float64Array, decay: Decay, accounts: number): KeyRecords {
+  const { high, low } = columns;
+  const account = ownersOf(columns);
+  const terms = new Float64Array(high.length * 2);
+  for (let at = 0; at < high.length; at++) {
+    const weight = decay.sum(columns, at, at + 1);
+    terms[at * 2] = weight / totals[account[at]] / accounts;
+    terms[at * 2 + 1] = weight;
+  }
+  return { high, low, account, terms };
+}
+
+function familyParts(ipv4: boolean, { high, low, sums: before, users }: KeySums): FamilyParts {
+  // The sums of places become those of all places before.
+  for (let at = 2; at < before.length; at++) before[at] += before[at - 2];
+  const none = new Uint16Array(0);
+  const places = { ipv4, high, low, starts: new Uint32Array(0), events: none, day: none };
+  const first16 = ipv4 ? firstOf16(high) : new Uint32Array(0);
   const before16 = sharedArray(Float64Array, first16.length * 2);
   for (let half = 0; half < first16.length; half++) {
     before16.set(before.subarray(first16[half] * 2, first16[half] * 2 + 2), half * 2);
   }
   return { places, before, users, first16, before16 };
-}
-
-function sharedArray<T extends Uint32Array | Float64Array>(
-  kind: { new (buffer: SharedArrayBuffer): T; BYTES_PER_ELEMENT: number },
-  length: number,
-): T {
-  return new kind(new SharedArrayBuffer(length * kind.BYTES_PER_ELEMENT));
 }
 
 /** @returns u32[65537]: where the places of each /16 begin */
@@ -110,35 +147,4 @@ function ownersOf({ starts, high }: PlaceColumns): Uint32Array {
   const owners = new Uint32Array(high.length);
   for (let e = 0; e + 1 < starts.length; e++) owners.fill(e, starts[e], starts[e + 1]);
   return owners;
-}
-
-/** P places of accounts in order, each as often as accounts have used it. */
-interface OrderedPlaces {
-  /** their positions in the columns; equal places by account */
-  order: Uint32Array; // (≥ P)
-  highs: Uint32Array; // (≥ P)
-  /** empty for IPv4 */
-  lows: Uint32Array; // P
-}
-
-function placesInOrder(columns: PlaceColumns): OrderedPlaces {
-  const { ipv4, high, low } = columns;
-  const P = high.length;
-  const sort = new RadixSort(P);
-  if (ipv4) return { order: sort.sort(high, P), highs: sort.sortedKeys, lows: new Uint32Array(0) };
-  // By the low word, then, keeping that order where it is equal, by the high one.
-  const byLow = sort.sort(low, P).slice();
-  const order = sort.sort(gathered(high, byLow), P);
-  for (let i = 0; i < P; i++) order[i] = byLow[order[i]];
-  return { order, highs: sort.sortedKeys, lows: gathered(low, order) };
-}
-
-/** Whether another place stands before it. */
-const isNewPlace = (highs: Uint32Array, lows: Uint32Array, i: number): boolean =>
-  i === 0 || highs[i] !== highs[i - 1] || (lows.length > 0 && lows[i] !== lows[i - 1]);
-
-function gathered(values: Uint32Array, positions: Uint32Array): Uint32Array {
-  const out = new Uint32Array(positions.length);
-  for (let i = 0; i < out.length; i++) out[i] = values[positions[i]];
-  return out;
 }

@@ -1,3 +1,5 @@
+import { type AccountShards, ONE_SHARD } from './accountShards.ts';
+
 /**
  * How far to trust the two parts: logistic regression of "honest" against "attacker" on ln L of the history and the dot
  * product of the vectors (stacked generalisation, Wolpert 1992), on events that neither has seen.
@@ -12,13 +14,15 @@ export interface Stacking {
   neural: number;
 }
 
-/** Events of one class. N events. */
+/** Events of one class, those of the accounts of this rank, by shard. N events, V shards. */
 export interface StackedEvents {
-  /** how many accounts they are of */
+  /** how many accounts the events of all ranks are of */
   accounts: number;
+  /** where each shard begins, and where the last one ends; undefined: all are in one */
+  starts?: Uint32Array; // (V + 1)
   logRatio: Float64Array; // (N)
   dotProduct: Float32Array; // (N)
-  /** sums to 1 */
+  /** sums to 1 over all ranks */
   weight: Float64Array; // (N)
 }
 
@@ -38,30 +42,44 @@ const LEAST_SCALE = 2 ** -30;
  * Newton's method from the prior, each step halved until the loss falls: where the prior is too sure of itself, whole
  * steps would swing ever wider. A part that would count negatively is left out: then it knows nothing.
  */
-export function fitStacking(honest: StackedEvents, attacks: StackedEvents): Stacking {
+export function fitStacking(
+  honest: StackedEvents,
+  attacks: StackedEvents,
+  shards: AccountShards = ONE_SHARD,
+): Stacking {
   const ridge = PRIOR_ACCOUNTS / Math.max(1, honest.accounts);
   if (honest.accounts === 0 || attacks.accounts === 0) return PRIOR;
-  const fit = newton(honest, attacks, ridge, 3);
+  const fit = newton(honest, attacks, shards, ridge, 3);
   if (fit.neural >= 0) return { ...fit, history: Math.max(LEAST_HISTORY, fit.history) };
-  const alone = newton(honest, attacks, ridge, 2);
+  const alone = newton(honest, attacks, shards, ridge, 2);
   return { ...alone, history: Math.max(LEAST_HISTORY, alone.history) };
 }
 
 /** @param P 3, or 2 to leave out the dot product */
-function newton(honest: StackedEvents, attacks: StackedEvents, ridge: number, P: 2 | 3): Stacking {
+function newton(
+  honest: StackedEvents,
+  attacks: StackedEvents,
+  shards: AccountShards,
+  ridge: number,
+  P: 2 | 3,
+): Stacking {
   const prior = [PRIOR.intercept, PRIOR.history, P === 3 ? PRIOR.neural : 0];
+  const lossAt = (at: number[]) => {
+    const [loss] = shards.sum(1, (shard, into) => {
+      into[0] = lossOf(honest, shard, 1, at) + lossOf(attacks, shard, -1, at);
+    });
+    return at.reduce((sum, value, p) => sum + (ridge / 2) * (value - prior[p]) ** 2, 0) + loss;
+  };
   const theta = prior.slice();
   for (let iteration = 0; iteration < ITERATIONS; iteration++) {
-    const gradient = theta.map((value, p) => ridge * (value - prior[p]));
-    const hessian = [ridge, 0, 0, 0, ridge, 0, 0, 0, ridge];
-    addClass(honest, 1, theta, P, gradient, hessian);
-    addClass(attacks, 0, theta, P, gradient, hessian);
+    const slopes = shards.sum(12, (shard, into) => {
+      addSlopes(honest, shard, 1, theta, P, into);
+      addSlopes(attacks, shard, 0, theta, P, into);
+    });
+    const gradient = theta.map((value, p) => slopes[p] + ridge * (value - prior[p]));
+    const hessian = Array.from(slopes.subarray(3), (value, at) => value + (at % 4 === 0 ? ridge : 0));
     const step = solve(hessian, gradient, P);
     const moved = (scale: number) => theta.map((value, p) => (p < P ? value - scale * step[p] : value));
-    const lossAt = (at: number[]) =>
-      at.reduce((sum, value, p) => sum + (ridge / 2) * (value - prior[p]) ** 2, 0) +
-      lossOf(honest, 1, at) +
-      lossOf(attacks, -1, at);
     const before = lossAt(theta);
     let scale = 1;
     while (scale > LEAST_SCALE && lossAt(moved(scale)) > before) scale /= 2;
@@ -74,10 +92,15 @@ function newton(honest: StackedEvents, attacks: StackedEvents, ridge: number, P:
   return { intercept: theta[0], history: theta[1], neural: theta[2] };
 }
 
-/** The loss of one class in nats, weighted. @param sign 1 for honest, −1 for attackers */
-function lossOf({ logRatio, dotProduct, weight }: StackedEvents, sign: number, theta: number[]): number {
+const firstOf = ({ starts }: StackedEvents, shard: number) => starts?.[shard] ?? 0;
+const endOf = ({ starts, logRatio }: StackedEvents, shard: number) => starts?.[shard + 1] ?? logRatio.length;
+
+/** The loss of one class in nats, weighted: the part of a shard. @param sign 1 for honest, −1 for attackers */
+function lossOf(events: StackedEvents, shard: number, sign: number, theta: number[]): number {
+  const { logRatio, dotProduct, weight } = events;
+  const end = endOf(events, shard);
   let sum = 0;
-  for (let i = 0; i < logRatio.length; i++) {
+  for (let i = firstOf(events, shard); i < end; i++) {
     const odds = sign * (theta[0] + theta[1] * logRatio[i] + theta[2] * dotProduct[i]);
     // ln(1 + e^−odds), without an overflow.
     sum += weight[i] * (Math.max(0, -odds) + Math.log1p(Math.exp(-Math.abs(odds))));
@@ -85,16 +108,19 @@ function lossOf({ logRatio, dotProduct, weight }: StackedEvents, sign: number, t
   return sum;
 }
 
-function addClass(
-  { logRatio, dotProduct, weight }: StackedEvents,
+/** Adds a shard's part of the gradient and of the Hessian, one after the other. @param into f64[3 + 9] */
+function addSlopes(
+  events: StackedEvents,
+  shard: number,
   label: number,
   theta: number[],
   P: number,
-  gradient: number[],
-  hessian: number[],
+  into: Float64Array,
 ): void {
+  const { logRatio, dotProduct, weight } = events;
   const x = [1, 0, 0];
-  for (let i = 0; i < logRatio.length; i++) {
+  const end = endOf(events, shard);
+  for (let i = firstOf(events, shard); i < end; i++) {
     x[1] = logRatio[i];
     x[2] = dotProduct[i];
     const odds = theta[0] + theta[1] * x[1] + theta[2] * x[2];
@@ -102,8 +128,8 @@ function addClass(
     const slope = weight[i] * (honest - label);
     const curve = weight[i] * honest * (1 - honest);
     for (let p = 0; p < P; p++) {
-      gradient[p] += slope * x[p];
-      for (let r = 0; r < P; r++) hessian[p * 3 + r] += curve * x[p] * x[r];
+      into[p] += slope * x[p];
+      for (let r = 0; r < P; r++) into[3 + p * 3 + r] += curve * x[p] * x[r];
     }
   }
 }

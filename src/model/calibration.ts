@@ -1,3 +1,5 @@
+import { gatheredAtFirst, told } from '../history/rankColumns.ts';
+import { alone, type Ranks } from '../mpi/ranks.ts';
 import { countAtLeast } from '../ranking/roc.ts';
 
 /** Accounts by their number of events: what a score is worth depends on how much is known of the account. */
@@ -118,14 +120,23 @@ export class Calibration {
   }
 
   /**
-   * @param anomalies of honest later events
+   * @param anomalies of this rank's honest later events; the calibration is that of all ranks'
    * @param events    of each one's account before
    */
-  static of(anomalies: Float64Array, events: ArrayLike<number>): Calibration {
-    const byRow: number[][] = CALIBRATION_ROWS.map(() => []);
-    for (let i = 0; i < anomalies.length; i++) byRow[calibrationRow(events[i])].push(anomalies[i]);
-    const tail = (values: number[]) => tailOf(Float64Array.from(values).sort());
-    return new Calibration(byRow.map(tail), tail(byRow.slice(1).flat()));
+  static of(
+    anomalies: Float64Array,
+    events: ArrayLike<number>,
+    ranks: Ranks = alone('localhost'),
+  ): Calibration {
+    const rows = Uint8Array.from(anomalies, (_, i) => calibrationRow(events[i]));
+    // Rank 0 sees the events of all.
+    const all = gatheredAtFirst(ranks, Float64Array, anomalies);
+    const allRows = gatheredAtFirst(ranks, Uint8Array, rows);
+    const tails = ranks.rank === 0 ? tailsOf(all, allRows) : [];
+    const toldTails = Array.from({ length: CALIBRATION_ROWS.length + 1 }, (_, t) =>
+      toldTail(tails[t], ranks),
+    );
+    return new Calibration(toldTails.slice(0, -1), toldTails[toldTails.length - 1]);
   }
 
   /**
@@ -138,4 +149,34 @@ export class Calibration {
     if (row === 0 || this.all.events === 0) return null;
     return pValueOf(this.all, anomaly);
   }
+}
+
+/**
+ * The tail of each of CALIBRATION_ROWS, then that of all accounts with a history.
+ * @param rows which one each event's account belongs to
+ */
+function tailsOf(anomalies: Float64Array, rows: Uint8Array): Tail[] {
+  const counts = CALIBRATION_ROWS.map(() => 0);
+  for (const row of rows) counts[row]++;
+  const byRow = counts.map((count) => new Float64Array(count));
+  counts.fill(0);
+  for (let i = 0; i < rows.length; i++) byRow[rows[i]][counts[rows[i]]++] = anomalies[i];
+  const known = byRow.slice(1);
+  const all = new Float64Array(known.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const values of known) {
+    all.set(values, at);
+    at += values.length;
+  }
+  return [...byRow, all].map((values) => tailOf(values.sort()));
+}
+
+/** The tail that rank 0 has. */
+function toldTail(tail: Tail | undefined, ranks: Ranks): Tail {
+  const [events] = told(ranks, Float64Array, tail && Float64Array.of(tail.events));
+  return {
+    events,
+    anomalies: told(ranks, Float32Array, tail?.anomalies),
+    atLeast: told(ranks, Uint32Array, tail?.atLeast),
+  };
 }

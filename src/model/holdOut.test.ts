@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { formatAddress, formatIpv4 } from '../addresses/address.ts';
 import { collectEvents, type Events } from '../index.ts';
-import { drawFitAttacks, holdOut } from './holdOut.ts';
+import { drawFitAttacks } from './fitAttacks.ts';
+import { holdOut } from './holdOut.ts';
 
 /** Events whose address tells their place in the list. */
 const eventsOf = (times: number[]): Events =>

@@ -1,6 +1,8 @@
-import { type AddressWords, isIpv4 } from '../addresses/address.ts';
-import { type Events, EventsBuilder, selectEvents } from '../events/events.ts';
-import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
+import { type Events, selectEvents } from '../events/events.ts';
+import { alone, type Ranks } from '../mpi/ranks.ts';
+import { EpochOrder } from '../random/epochOrder.ts';
+import { PURPOSE } from '../random/philox.ts';
+import { TimeOrder } from './timeOrder.ts';
 
 /**
  * The latest part of the events is held out: long enough that accounts move on in it, as they will between one training
@@ -8,67 +10,74 @@ import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
  */
 const HELD_OUT_SHARE = 0.3;
 
-/** Events before, and later ones that what is learned from those before is judged on. */
+/** Events before, and later ones that what is learned from those before is judged on. Of this rank, where nothing else is said. */
 export interface HoldOut {
   early: Events;
   later: Events;
   /** false: some event has no time, and the "later" ones are drawn at random */
   byTime: boolean;
+  /** events of all ranks */
+  counts: { early: number; later: number };
+  /** which number each event has in the whole input, ascending; undefined: there is one rank, which has them all */
+  numbers: { early: Float64Array; later: Float64Array } | undefined;
 }
 
-/** Splits in time; events of one time stay in their order. Without times for all, at random by the seed. */
-export function holdOut(events: Events, seed: number): HoldOut {
-  const { count, time } = events;
-  const byTime = !time.some(Number.isNaN);
-  let order: Uint32Array;
-  if (byTime) {
-    order = new Uint32Array(count);
-    for (let i = 0; i < count; i++) order[i] = i;
-    order.sort((a, b) => time[a] - time[b] || a - b);
-  } else {
-    order = permutation(count, new RandomStream(seed, PURPOSE.holdOut));
+/**
+ * Splits in time; events of one time stay in their order. Without times for all, at random by the seed. All events of all ranks
+ * are split as if one process had them.
+ * @param events of this rank, in the order of the whole input
+ * @param index  which number, below 2^31, each event has in the whole input; undefined for one rank: 0, 1, 2, …
+ */
+export function holdOut(
+  events: Events,
+  seed: number,
+  ranks: Ranks = alone('localhost'),
+  index?: Float64Array,
+): HoldOut {
+  const untimed = events.time.reduce((sum, time) => sum + (Number.isNaN(time) ? 1 : 0), 0);
+  const sums = Float64Array.of(events.count, untimed);
+  ranks.sumOfIntegers(sums);
+  const [total, allUntimed] = sums;
+  const byTime = allUntimed === 0;
+  const border = total - Math.floor(total * HELD_OUT_SHARE);
+  const isLater = new Uint8Array(events.count);
+  if (border < total) {
+    const placed = byTime
+      ? laterByTime(events, index, ranks, border)
+      : laterByChance(total, seed, index, border);
+    for (let i = 0; i < events.count; i++) isLater[i] = placed(i) ? 1 : 0;
   }
-  const border = count - Math.floor(count * HELD_OUT_SHARE);
+  const positions = new Uint32Array(events.count).map((_, i) => i);
+  const parts = [0, 1].map((part) => positions.filter((i) => isLater[i] === part));
+  const [early, later] = parts.map((part) => selectEvents(events, part));
+  const [earlyNumbers, laterNumbers] = parts.map((part) => index && Float64Array.from(part, (i) => index[i]));
   return {
-    early: selectEvents(events, order.subarray(0, border).sort()),
-    later: selectEvents(events, order.subarray(border).sort()),
+    early,
+    later,
     byTime,
+    counts: { early: border, later: total - border },
+    numbers: earlyNumbers && laterNumbers && { early: earlyNumbers, later: laterNumbers },
   };
 }
 
-/** Half of an address that is drawn near a real one is kept: what a registry hands out. */
-const KEPT_BITS = { ipv4: 8, ipv6: 20 } as const;
+type IsLater = (event: number) => boolean;
 
-/**
- * Attackers to fit against: for each place a later event's account, and an address from the earlier events: as it is, or
- * with random bits below its /8 (IPv6 /20), which is anywhere in ranges that are in use.
- * @param sharedShare the share of addresses that stay as they are
- */
-export function drawFitAttacks(
-  { early, later }: HoldOut,
-  count: number,
-  sharedShare: number,
-  seed: number,
-): Events {
-  const random = new RandomStream(seed, PURPOSE.fitAttackers);
-  const builder = new EventsBuilder(early.entities);
-  const words: AddressWords = new Uint32Array(4);
-  for (let i = 0; i < count; i++) {
-    const victim = later.entity[random.below(later.count)];
-    const from = random.below(early.count);
-    words.set(early.addresses.subarray(from * 4, from * 4 + 4));
-    if (random.uniform() >= sharedShare) randomiseBelow(words, random);
-    else if (early.entity[from] === victim) continue;
-    builder.addNumbered(victim, words, 0, Number.NaN);
-  }
-  return builder.build();
+function laterByTime(
+  { time }: Events,
+  index: Float64Array | undefined,
+  ranks: Ranks,
+  border: number,
+): IsLater {
+  const order = new TimeOrder(time, index, ranks, border);
+  return (event) => order.isBehind(event);
 }
 
-function randomiseBelow(words: AddressWords, random: RandomStream): void {
-  const ipv4 = isIpv4(words);
-  const first = ipv4 ? 3 : 0;
-  const rest = 32 - KEPT_BITS[ipv4 ? 'ipv4' : 'ipv6'];
-  const mask = 2 ** rest - 1;
-  words[first] = ((words[first] & ~mask) | (random.u32() & mask)) >>> 0;
-  for (let word = first + 1; word < 4; word++) words[word] = random.u32();
+function laterByChance(
+  total: number,
+  seed: number,
+  index: Float64Array | undefined,
+  border: number,
+): IsLater {
+  const order = new EpochOrder(total, seed, PURPOSE.holdOut, 0);
+  return (event) => order.placeOf(index ? index[event] : event) >= border;
 }

@@ -16,6 +16,7 @@ import { type Place, runTraining } from '../neural/runTraining.ts';
 import { type EpochProgress, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { Discriminator } from './discriminator.ts';
+import { entityShards } from './entityShards.ts';
 import { type EarlyVectors, type FittedModel, fitModel, historyOf } from './fitModel.ts';
 import { holdOut } from './holdOut.ts';
 import { Model } from './model.ts';
@@ -114,7 +115,9 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
   // Without later events nothing is fitted, and what was believed before holds.
   const earlier = parts.later.count > 0 ? await learnVectors('fit', parts.early, h, options, []) : undefined;
   options.onFit?.('begins');
-  const fitted = fitModel(parts, seen, seed, historyOptions, earlyVectors(earlier, h, options));
+  const shards = entityShards(seen, h.numEntityVectors);
+  const vectors = earlyVectors(earlier, h, options);
+  const fitted = fitModel(parts, seen, shards, seed, historyOptions, vectors);
   options.onFit?.(fitted);
   const threshold = chooseThreshold(fitted.calibration, options.threshold ?? {}, eventsPerDay);
 
