@@ -26,12 +26,12 @@ const INTRODUCTION_BYTES = 512;
  * The ranks that a launcher started, or this process alone. In the main thread, and once: MPI starts once in a process.
  * @throws InputError where a launcher started several and MPI cannot connect them: koffi, the library or Open MPI is missing
  */
-export async function openRanks(limits = limitsOf(process.env)): Promise<Ranks> {
+export async function openRanks(): Promise<Ranks> {
   const host = hostname();
   const launcher = findLauncher(process.env, process.pid);
   if (!launcher) return alone(host);
   try {
-    return await connect(launcher, host, limits);
+    return await connect(launcher, host, limitsOf(process.env));
   } catch (error) {
     if (error instanceof InputError) error.message = `rank ${launcher.rank} (${host}): ${error.message}`;
     throw error;
@@ -39,7 +39,7 @@ export async function openRanks(limits = limitsOf(process.env)): Promise<Ranks> 
 }
 
 /** Limits in IP_INSIGHTS_MPI_SILENT_SECONDS and IP_INSIGHTS_MPI_LATE_SECONDS. @throws InputError */
-export function limitsOf(environment: Record<string, string | undefined>): WatchLimits {
+function limitsOf(environment: Record<string, string | undefined>): WatchLimits {
   const seconds = (name: string, preset: number) => {
     const text = environment[name];
     if (text === undefined || text === '') return preset;
@@ -150,17 +150,20 @@ function visible(everybody: Introduction[], own: Introduction): Neighbourhood['p
 
 /**
  * When a process dies, its launcher asks the others to end at once. Whoever has the lowest rank of those left on the same
- * computer says which one it was, before it ends as it would have.
+ * computer says which one it was, before it ends as it would have. Where nobody of this computer is gone, the launcher knows more.
  */
 function tellWhoIsGone(orders: WatchOrders, { hosts, processes }: Neighbourhood, progress: Progress): void {
   process.prependOnceListener('SIGTERM', () => {
     const gone = processes.filter(({ pid }) => !isRunning(pid)).map(({ rank }) => rank);
     const first = processes.find(({ rank }) => !gone.includes(rank));
-    if (gone.length > 0 && first?.rank === orders.rank && progress.claimToTell()) {
-      const advice = progress.advice === '' ? '' : ` ${progress.advice}`;
-      process.stderr.write(
-        `rank ${orders.rank} (${orders.host}): ${named(gone, hosts)} is gone without a word: killed, out of memory, or ended by the launcher.${advice}\n`,
-      );
+    const advice = progress.advice === '' ? '' : ` ${progress.advice}`;
+    const isMine = gone.length > 0 ? first?.rank === orders.rank : orders.rank === 0 && advice !== '';
+    const what =
+      gone.length > 0
+        ? `${named(gone, hosts)} is gone without a word: killed, out of memory, or ended by the launcher.`
+        : 'the launcher ends the job.';
+    if (isMine && progress.claimToTell()) {
+      process.stderr.write(`rank ${orders.rank} (${orders.host}): ${what}${advice}\n`);
     }
     // With a listener, the signal no longer ends the process by itself.
     if (process.listenerCount('SIGTERM') === 0) process.exit(143);

@@ -106,7 +106,9 @@ const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
 
   /** The same, called in a thread that is not the one that started MPI. */
   async thread(ranks) {
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: ranks.handle });
+    const worker = new Worker(fileURLToPath(import.meta.url), {
+      workerData: { handle: ranks.handle, drill },
+    });
     const [message] = await once(worker, 'message');
     if (message !== 'done') throw new Error(message);
     if (!(ranks.sentBytes > 0 && ranks.waitedSeconds > 0)) throw new Error('nothing was counted');
@@ -166,7 +168,9 @@ const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
   async stallInThread(ranks) {
     ranks.advise('Continue from model.checkpoint with --continue.');
     const [who, what] = args;
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: ranks.handle });
+    const worker = new Worker(fileURLToPath(import.meta.url), {
+      workerData: { handle: ranks.handle, drill },
+    });
     if (ranks.rank === Number(who)) setTimeout(() => process.kill(process.pid, what), 200);
     await once(worker, 'exit');
   },
@@ -191,8 +195,8 @@ const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
 };
 
 async function runInThread(): Promise<void> {
-  const ranks = await joinRanks(workerData as MpiHandle);
-  if (drill === 'stallInThread') for (;;) ranks.barrier();
+  const ranks = await joinRanks(workerData.handle as MpiHandle);
+  if (workerData.drill === 'stallInThread') for (;;) ranks.barrier();
   operations(ranks, 15);
 }
 

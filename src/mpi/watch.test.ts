@@ -37,6 +37,12 @@ test('silence counts from its limit on', () => {
   });
 });
 
+test('ranks that fell silent together are named together', () => {
+  const beats = { heard: 120 };
+  const all = table(waits(4, beats), works(3), works(3, { heard: 3 }), works(3, { heard: 100 }));
+  assert.deepEqual(findStall(all, hosts, limits, 121_000)?.culprits, [1, 2]);
+});
+
 test('a rank that beats is waited for, until it has told of no progress for the other limit', () => {
   const beats = { heard: 1799 };
   assert.equal(findStall(table(waits(4, beats), works(3, beats)), hosts, limits, 1_800_000), undefined);

@@ -92,7 +92,7 @@ export interface Stall {
   message: string;
 }
 
-/** Two ranks in different operations for this long are no picture of a moment: entries are at most some beats old. */
+/** Entries are at most some beats old: what two of them show for this long is no picture of a moment. */
 const DIFFERENT_SECONDS = 5;
 
 /**
@@ -110,7 +110,11 @@ export function findStall(
   const silentMs = limits.silentSeconds * 1000;
   const lateMs = limits.lateSeconds * 1000;
   const waiting = table.ranks((rank) => table.operation(rank) !== 0);
-  const silent = table.ranks((rank) => now - table.heardAt[rank] > silentMs);
+  const silence = (rank: number) => now - table.heardAt[rank];
+  const isSilent = table.ranks((rank) => silence(rank) > silentMs).length > 0;
+  // Whoever fell silent together with that one was heard some beats later.
+  const lastBeats = Math.min(DIFFERENT_SECONDS * 1000, silentMs / 2);
+  const silent = isSilent ? table.ranks((rank) => silence(rank) > silentMs - lastBeats) : [];
   const heard = waiting.filter((rank) => !silent.includes(rank));
   if (silent.length > 0 && heard.length > 0) {
     const what = silent.length === 1 ? 'it is stopped, or its' : 'they are stopped, or their';

@@ -217,8 +217,17 @@ class Watch {
   #judge(now: number): void {
     const { rank, limits, size } = this.#orders;
     const { hosts } = this.#neighbourhood!;
-    // Another rank speaks, and ends this one.
-    if (this.#table.failed.length > 0) return;
+    // Another rank speaks, and ends this one; unless it is cut off meanwhile.
+    const { failed } = this.#table;
+    if (failed.length > 0) {
+      const since = Math.min(...failed.map((other) => this.#table.changedAt[other]));
+      if (now - since < ABORT_MILLISECONDS + TURN_MILLISECONDS) return;
+      this.#say(
+        `rank ${rank} (${this.#orders.host}): ${named(failed, hosts)} failed, but could not end the job.`,
+      );
+      this.#abort(1);
+      return;
+    }
     this.#lookForGone();
     if (this.#isAborting) return;
     if (this.#neighbourhood!.communicator === undefined) {
@@ -229,7 +238,7 @@ class Watch {
       ) {
         return;
       }
-      this.#breakOff(
+      this.breakOff(
         `has waited ${limits.lateSeconds} s for the others; who is missing is not known, as this Open MPI was built without MPI_THREAD_MULTIPLE`,
       );
       return;
@@ -245,7 +254,7 @@ class Watch {
     const silent = (other: number) => now - this.#table.heardAt[other] > 5 * BEAT_MILLISECONDS;
     const before = this.#table.ranks((other) => blame(other) < blame(rank) && !silent(other)).length;
     if (now - this.#stallAt < before * TURN_MILLISECONDS) return;
-    this.#breakOff(stall.message);
+    this.breakOff(stall.message);
   }
 
   #ownEntry(): number[] {
@@ -264,19 +273,20 @@ class Watch {
     this.#goneBefore = gone;
     const first = processes.find((process) => !gone.includes(process.rank));
     if (sure.length === 0 || first?.rank !== rank) return;
-    this.#breakOff(
+    this.breakOff(
       `${named(sure, hosts)} is gone without a word: killed, out of memory, or ended by the launcher`,
     );
   }
 
-  #breakOff(message: string): void {
+  /** Ends the job, unless somebody else does. @param message   what happened, without a full stop */
+  breakOff(message: string, isBroken = false): void {
     if (!this.#progress.claimToTell()) return;
     const { rank, host } = this.#orders;
     const { advice } = this.#progress;
     this.#say(`rank ${rank} (${host}): ${message}.${advice === '' ? '' : ` ${advice}`}`);
     // The others learn that somebody has spoken.
     this.#fail(1, undefined);
-    this.#talk(performance.now());
+    if (!isBroken) this.#talk(performance.now());
     // Without threads in MPI, the call would meet the one that waits; the launcher ends the others.
     const isInside = this.#neighbourhood!.communicator === undefined && this.#progress.operation !== 0;
     if (isInside) process.kill(process.pid, 'SIGKILL');
@@ -287,7 +297,7 @@ class Watch {
     const missing = this.#in.filter(({ heardLast }) => !heardLast).map(({ rank }) => rank);
     const { hosts } = this.#neighbourhood!;
     const who = missing.length > 0 ? named(missing, hosts) : 'another rank';
-    this.#breakOff(
+    this.breakOff(
       `the work is done, but nothing was heard of ${who} for ${this.#orders.limits.silentSeconds} s`,
     );
   }
@@ -320,7 +330,12 @@ class Watch {
 const watch = new Watch(workerData);
 parentPort!.on('message', (command: WatchCommand) => watch.hear(command));
 const timer = setInterval(() => {
-  if (watch.look()) return;
+  try {
+    if (watch.look()) return;
+  } catch (error) {
+    watch.breakOff(`the other ranks can no longer be watched: ${(error as Error).message}`, true);
+    return;
+  }
   clearInterval(timer);
   parentPort!.postMessage('ended');
   parentPort!.close();
