@@ -1,7 +1,7 @@
 import { type Stretch, textStart } from '../events/readEvents.ts';
 import { findRecordStart } from '../events/recordStart.ts';
 import { fileSizeBytes, inputName, readChunks, readRange } from '../files/input.ts';
-import { cutFiles, isGzip, type Shard, sharedFileSize } from '../files/shard.ts';
+import { cutFiles, type FileShare, isGzip, type Shard, sharedFileSize } from '../files/shard.ts';
 
 /** What one task reads of a file of events. */
 export interface EventsToRead {
@@ -26,8 +26,15 @@ export async function eventsOf(path: string, shard: Shard | undefined): Promise<
   const sizeBytes = sharedFileSize(path);
   const [share] = cutFiles([{ path, sizeBytes }], shard, isGzip);
   if (share === undefined) return { stretch: undefined, chunks: () => nothing(), sizeBytes: 0 };
-  if (share.isWhole) return { ...whole, sizeBytes };
-  const { from, to } = share;
+  return share.isWhole ? { ...whole, sizeBytes } : shareOf(path, share, sizeBytes);
+}
+
+/** What a task reads of a plain file of which it has bytes [from, to). */
+export async function shareOf(
+  path: string,
+  { from, to }: Pick<FileShare, 'from' | 'to'>,
+  sizeBytes: number,
+): Promise<EventsToRead> {
   const { byte, line } = from === 0 ? { byte: 0, line: 1 } : await recordStart(path, from, sizeBytes);
   return {
     stretch: { byte, line, until: to },

@@ -1,7 +1,12 @@
+import { availableParallelism, cpus } from 'node:os';
 import { Command } from 'commander';
-import { quoted, UsageError } from '../errors.ts';
+import { InputError, quoted, UsageError } from '../errors.ts';
 import { saveModel } from '../model/savedModel.ts';
+import { agree } from '../mpi/agreement.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { runRanks } from '../mpi/runRanks.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
+import { version } from '../version.ts';
 import { CheckpointFolder } from './checkpointFolder.ts';
 import {
   addHyperparameterOptions,
@@ -20,6 +25,7 @@ import {
   requireDifferentFiles,
   threadsOption,
 } from './options.ts';
+import { readOverRanks } from './readOverRanks.ts';
 import { fadingLines, savedText, thresholdText } from './trainingText.ts';
 import { ShownTraining } from './trainWithProgress.ts';
 
@@ -54,10 +60,12 @@ export function trainCommand(): Command {
     .option('--checkpoint-minutes <n>', 'keep it every so many minutes too (needs --checkpoint)')
     .option('--kernels <which>', 'auto: WebAssembly where it is to be had; plain: plain JavaScript', 'auto')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
-  return addHyperparameterOptions(command).action(run);
+  return addHyperparameterOptions(command).action((events: string[], flags: TrainFlags) =>
+    runRanks((ranks) => run(ranks, events, flags)),
+  );
 }
 
-async function run(events: string[], flags: TrainFlags): Promise<void> {
+async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<void> {
   const hyperparameters = hyperparameterFlags(flags);
   const threads = threadsOption('--threads', flags.threads);
   if (flags.kernels !== 'auto' && flags.kernels !== 'plain') {
@@ -81,7 +89,9 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
     ],
     [['--model', flags.model]],
   );
-  await trainFiles({
+  agree(ranks, { version, ...factsOf(events, flags) });
+  const train = ranks.size === 1 ? trainFiles : trainFilesOverRanks;
+  await train(ranks, {
     events,
     validation: flags.validation,
     model: flags.model,
@@ -93,6 +103,20 @@ async function run(events: string[], flags: TrainFlags): Promise<void> {
     ...modelSettings(flags),
     onBadLine,
   });
+}
+
+/** What all ranks must have been given alike; how many threads is each one's own business. */
+function factsOf(events: string[], { threads: _threads, ...flags }: TrainFlags): Record<string, string> {
+  const given = Object.entries(flags).filter(([, value]) => value !== undefined);
+  return {
+    events: events.join(' '),
+    ...Object.fromEntries(
+      given.map(([name, value]) => [
+        `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`,
+        String(value),
+      ]),
+    ),
+  };
 }
 
 /** A timer takes no more than 24.8 days. */
@@ -111,7 +135,7 @@ interface TrainFiles extends ModelSettings {
 }
 
 /** Trains from files, with progress, and writes the model. */
-async function trainFiles(options: TrainFiles): Promise<void> {
+async function trainFiles(_ranks: Ranks, options: TrainFiles): Promise<void> {
   const { events: paths, validation: validationPath, model: path, checkpoint: kept, onBadLine } = options;
   const shown = new ShownTraining();
   requireFolder(path);
@@ -129,4 +153,42 @@ async function trainFiles(options: TrainFiles): Promise<void> {
   process.stderr.write(`${thresholdText(model.card)}\n`);
   const eventsSeen = events.count * model.card.hyperparameters.epochs;
   process.stderr.write(`${savedText(path, sizeBytes, eventsSeen, performance.now() - started)}\n`);
+}
+
+/** The same on all ranks together; the first one writes the model. */
+async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<void> {
+  const { events: train, validation, model: path, checkpoint, onBadLine } = options;
+  if (checkpoint) {
+    throw new InputError(
+      '--checkpoint: expected one rank, got several, which cannot keep one yet. Leave it out.',
+    );
+  }
+  const isFirst = ranks.rank === 0;
+  if (isFirst) requireFolder(path);
+  const shown = new ShownTraining();
+  const tell = (line: string) => {
+    if (isFirst) process.stderr.write(`${line}\n`);
+  };
+  const { hyperparameters, seed, kernels, tables, halfLifeDays, quantize, threshold } = options;
+  const read = await readOverRanks(ranks, { train, validation, onBadLine }, hyperparameters, tell);
+  const started = performance.now();
+  const share = { ranks, index: read.train.index, validationIndex: read.validation?.index };
+  const threads = options.threads ?? threadsOfRank(ranks);
+  const model = await shown.trainOverRanks(read.train.events, share, {
+    ...{ hyperparameters, seed, threads, kernels, validation: read.validation?.events },
+    ...{ tables, halfLifeDays, quantize, threshold },
+  });
+  if (!model) return;
+  const sizeBytes = saveModel(model, path);
+  tell(thresholdText(model.card));
+  const eventsSeen = read.train.total * model.card.hyperparameters.epochs;
+  tell(savedText(path, sizeBytes, eventsSeen, performance.now() - started));
+}
+
+/** Ranks of one computer share its cores, unless the launcher has given each some of its own. */
+function threadsOfRank({ hosts, rank }: Ranks): number {
+  const own = availableParallelism();
+  if (own < cpus().length) return own;
+  const neighbours = hosts.filter((host) => host === hosts[rank]).length;
+  return Math.max(1, Math.floor(own / neighbours));
 }

@@ -1,7 +1,7 @@
 import { counted } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { Model } from '../model/model.ts';
-import { type TrainOptions, trainModel } from '../model/trainModel.ts';
+import { type RankShare, type TrainOptions, trainModel, trainOverRanks } from '../model/trainModel.ts';
 import { startProgress } from './progress.ts';
 import { divergenceLines, epochText, fitLines, startLines } from './trainingText.ts';
 
@@ -17,6 +17,16 @@ export class ShownTraining {
 
   /** `trainModel`, shown. */
   async train(events: Events, options: TrainOptions): Promise<Model> {
+    return this.#shown(options, (shown) => trainModel(events, shown));
+  }
+
+  /** `trainOverRanks`: all ranks see what the first one shows. */
+  async trainOverRanks(events: Events, share: RankShare, options: TrainOptions): Promise<Model | undefined> {
+    const train = (given: TrainOptions) => trainOverRanks(events, share, given);
+    return share.ranks.rank === 0 ? this.#shown(options, train) : train(options);
+  }
+
+  async #shown<T>(options: TrainOptions, train: (shown: TrainOptions) => Promise<T>): Promise<T> {
     let pairs = 0;
     let epochs = 1;
     let interval = 1;
@@ -24,7 +34,7 @@ export class ShownTraining {
     /** the first report of the present epoch */
     let first = { epoch: -1, samples: 0, time: 0 };
     try {
-      return await trainModel(events, {
+      return await train({
         ...options,
         onStart: (start) => {
           const { stage, pairs: count, hyperparameters: h } = start;
@@ -33,7 +43,7 @@ export class ShownTraining {
           interval = h.batchMetricsPublishInterval;
           first = { epoch: -1, samples: 0, time: 0 };
           this.#progress?.stop();
-          for (const line of startLines(start, events)) process.stderr.write(`${line}\n`);
+          for (const line of startLines(start)) process.stderr.write(`${line}\n`);
           const label = stage === 'fit' ? 'fitting' : 'training';
           this.#progress = startProgress({ label, total: count * h.epochs, unit: 'pairs' });
         },

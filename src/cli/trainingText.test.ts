@@ -1,19 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { collectEvents } from '../index.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { startLines } from './trainingText.ts';
-
-const events = collectEvents([
-  { entity: 'a', address: '10.0.0.1' },
-  { entity: 'b', address: '10.0.0.2' },
-]);
 
 /** What is said before the first training on so many pairs, but for its first line. */
 function notesOf(given: Partial<Hyperparameters>, pairs: number): string[] {
   const hyperparameters = completeHyperparameters(given, 1000);
-  const start = { stage: 'fit', pairs, hyperparameters, prefixes: 10, threads: 1, plainReason: '' } as const;
-  return startLines(start, events).slice(1);
+  const counts = { events: pairs, entities: 2, pairs };
+  const start = {
+    stage: 'fit',
+    ...counts,
+    hyperparameters,
+    prefixes: 10,
+    threads: 1,
+    plainReason: '',
+  } as const;
+  return startLines(start).slice(1);
 }
 
 const AWS = { learningRate: 0.001, miniBatchSize: 10_000, epochs: 10 };

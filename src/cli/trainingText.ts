@@ -8,18 +8,18 @@ import { completeHyperparameters, type Hyperparameters, optionName } from '../ne
 import { quantizationText, thresholdRuleText } from './modelText.ts';
 
 /** What there is to say before each of the two trainings of a model. */
-export function startLines(start: TrainingStart, events: Events): string[] {
-  const { stage, pairs, hyperparameters: h, prefixes, threads, plainReason } = start;
+export function startLines(start: TrainingStart): string[] {
+  const { stage, events, entities, pairs, hyperparameters: h, prefixes, threads, plainReason } = start;
   if (stage === 'final') {
     return [
-      `training: ${counted(events.count, 'event')}, ${counted(pairs, 'distinct pair')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}`,
+      `training: ${counted(events, 'event')}, ${counted(pairs, 'distinct pair')}, ${counted(h.numEntityVectors, 'entity row')}, ${counted(prefixes, 'network row')}, ${h.vectorDim} dimensions, ${counted(h.epochs, 'epoch')}, ${counted(threads, 'thread')}`,
     ];
   }
   const lines = [
     `fitting: vectors of the earlier ${counted(pairs, 'pair')}, to see on later events how far they can be trusted`,
   ];
   if (plainReason !== '') lines.push(`note: ${plainReason}`);
-  if (events.entities.count === 1) {
+  if (entities === 1) {
     lines.push('warning: all events are of one entity, so nothing can be learned from what others do.');
   }
   return [...lines, ...tooFewStepsLines(h, pairs)];

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { counted, grouped } from '../errors.ts';
 import type { Events } from '../events/events.ts';
-import { freeMemoryBytes } from '../model/trainModel.ts';
+import { freeMemoryBytes } from '../model/learner.ts';
 import type { EarlyStopping } from '../tune/earlyStopping.ts';
 import { ParzenSampler } from '../tune/parzenSampler.ts';
 import { RandomSampler } from '../tune/randomSampler.ts';

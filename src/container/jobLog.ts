@@ -1,6 +1,5 @@
 import { type Progress, startProgress } from '../cli/progress.ts';
 import { divergenceLines, epochText, fitLines, startLines } from '../cli/trainingText.ts';
-import type { Events } from '../events/events.ts';
 import type { TrainingStage, TrainOptions } from '../model/trainModel.ts';
 import type { MetricLines } from './metricLines.ts';
 
@@ -19,7 +18,7 @@ export class JobLog {
   #fitStarted = 0;
 
   /** @param tell writes a line for a person */
-  constructor(lines: MetricLines, events: Events, tell: (line: string) => void) {
+  constructor(lines: MetricLines, tell: (line: string) => void) {
     const tellAll = (some: string[]) => {
       for (const line of some) tell(line);
     };
@@ -29,7 +28,7 @@ export class JobLog {
         this.#stage = start.stage;
         this.#pairs = start.pairs;
         this.#epochs = start.hyperparameters.epochs;
-        tellAll(startLines(start, events));
+        tellAll(startLines(start));
         if (start.stage === 'final') lines.prepare(start);
         const label = start.stage === 'fit' ? 'fitting' : 'training';
         this.#progress = startProgress({ label, total: start.pairs * this.#epochs, unit: 'pairs' });

@@ -6,6 +6,8 @@ import { MetricLines } from './metricLines.ts';
 
 const start = (pairs: number): TrainingStart => ({
   stage: 'final',
+  events: pairs,
+  entities: 2,
   pairs,
   hyperparameters: completeHyperparameters(
     { epochs: 5, miniBatchSize: 1000, randomNegativeSamplingRate: 5, shuffledNegativeSamplingRate: 1 },

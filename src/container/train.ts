@@ -63,7 +63,7 @@ async function runJob(): Promise<void> {
   const events = await readChannel('train', channels.train, onBadLine);
   const validation = channels.validation && (await readChannel('validation', channels.validation, onBadLine));
   for (const line of fadingLines(events, halfLifeDays)) tell(line);
-  const log = new JobLog(lines, events, tell);
+  const log = new JobLog(lines, tell);
   try {
     const model = await trainModel(events, {
       ...{ hyperparameters, seed, threads, threshold, halfLifeDays, quantize, tables, validation },

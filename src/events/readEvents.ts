@@ -308,6 +308,74 @@ function isUtf8(bytes: Uint8Array, start: number, end: number): boolean {
   return true;
 }
 
+/** One text of several that are read as one input. */
+export interface EventText {
+  /** how messages call it */
+  name: string;
+  chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
+  stretch?: Stretch | undefined;
+}
+
+export interface ReadResult {
+  events: Events;
+  /** of a labelled file */
+  labels: Uint8Array;
+  kinds: string[];
+  summary: ReadSummary;
+}
+
+/**
+ * All events of some texts, as columns; there may be none. Each text may begin with a header row.
+ * @param dictionary numbers the entities; give the same one to compare two sets of events
+ * @throws InputError where a line is bad and `onBadLine` is `error`
+ */
+export async function readTexts(
+  texts: Iterable<EventText>,
+  options: Omit<ReadOptions, 'name' | 'stretch'>,
+  dictionary?: EntityDictionary,
+): Promise<ReadResult> {
+  const builder = new EventsBuilder(dictionary);
+  const labels: number[] = [];
+  const kinds: string[] = [];
+  const labelled = options.columns === 'labelled';
+  const all: ReadSummary = { lines: 0, events: 0, headerLines: 0, blankLines: 0, skipped: new Map() };
+  for (const { name, chunks, stretch } of texts) {
+    const reader = new EventReader({ ...options, name, stretch }, (event) => {
+      builder.add(event.bytes, event.entityStart, event.entityEnd, event.words, event.time);
+      if (labelled) {
+        labels.push(event.label);
+        kinds.push(event.kind);
+      }
+    });
+    for await (const chunk of chunks) {
+      reader.push(chunk);
+      if (reader.isOver) break;
+    }
+    addSummary(all, reader.finish());
+  }
+  return { events: builder.build(), labels: Uint8Array.from(labels), kinds, summary: all };
+}
+
+function addSummary(all: ReadSummary, one: ReadSummary): void {
+  all.lines += one.lines;
+  all.events += one.events;
+  all.headerLines += one.headerLines;
+  all.blankLines += one.blankLines;
+  for (const [reason, count] of one.skipped) all.skipped.set(reason, (all.skipped.get(reason) ?? 0) + count);
+}
+
+/** @param name of the input. @throws InputError where it holds no event */
+export function requireEvents(
+  name: string,
+  summary: ReadSummary,
+  columns: ReadOptions['columns'] = 'events',
+): void {
+  if (summary.events > 0) return;
+  const expected = columns === 'labelled' ? LABELLED_COLUMNS : EVENT_COLUMNS;
+  const what = summary.lines === 0 ? 'it is empty' : `it holds none (${formatReadSummary(summary)})`;
+  throw new InputError(`${name}: expected events (${expected}), but ${what}.`);
+}
+
 /**
  * All events of an input, as columns.
  * @param chunks     the bytes of the CSV
@@ -318,24 +386,9 @@ export async function readEvents(
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   options: ReadOptions,
   dictionary?: EntityDictionary,
-): Promise<{ events: Events; labels: Uint8Array; kinds: string[]; summary: ReadSummary }> {
-  const builder = new EventsBuilder(dictionary);
-  const labels: number[] = [];
-  const kinds: string[] = [];
-  const labelled = options.columns === 'labelled';
-  const reader = new EventReader(options, (event) => {
-    builder.add(event.bytes, event.entityStart, event.entityEnd, event.words, event.time);
-    if (labelled) {
-      labels.push(event.label);
-      kinds.push(event.kind);
-    }
-  });
-  for await (const chunk of chunks) reader.push(chunk);
-  const summary = reader.finish();
-  if (summary.events === 0) {
-    const columns = labelled ? LABELLED_COLUMNS : EVENT_COLUMNS;
-    const what = summary.lines === 0 ? 'it is empty' : `it holds none (${formatReadSummary(summary)})`;
-    throw new InputError(`${options.name}: expected events (${columns}), but ${what}.`);
-  }
-  return { events: builder.build(), labels: Uint8Array.from(labels), kinds, summary };
+): Promise<ReadResult> {
+  const { name } = options;
+  const read = await readTexts([{ name, chunks }], options, dictionary);
+  requireEvents(name, read.summary, options.columns);
+  return read;
 }

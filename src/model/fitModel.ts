@@ -55,7 +55,7 @@ export function historyOf(
 }
 
 /** Places fade up to the day of the last event of all ranks. */
-function decayOf({ time }: Events, { halfLifeDays }: HistoryOptions, shards: AccountShards): Decay {
+export function decayOf({ time }: Events, { halfLifeDays }: HistoryOptions, shards: AccountShards): Decay {
   let last = 0;
   for (let i = 0; i < time.length; i++) last = Math.max(last, dayOf(time[i]));
   return new Decay(halfLifeDays, shards.largest(last));

@@ -5,23 +5,25 @@ import { InputError } from '../errors.ts';
 import { distinctPairs } from '../events/distinctPairs.ts';
 import { type Events, selectEvents } from '../events/events.ts';
 import { SECONDS_PER_DAY } from '../events/time.ts';
+import { AccountPlaces } from '../history/accountPlaces.ts';
+import { History } from '../history/history.ts';
+import { gathered } from '../history/rankColumns.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
-import type { Floats } from '../kernels/kernels.ts';
-import { quantized } from '../neural/byteVectors.ts';
+import { alone, type Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
-import type { Weights } from '../neural/network.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixes.ts';
 import { type Place, runTraining } from '../neural/runTraining.ts';
 import { type EpochProgress, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
-import { Discriminator } from './discriminator.ts';
 import { entityShards } from './entityShards.ts';
-import { type EarlyVectors, type FittedModel, fitModel, historyOf } from './fitModel.ts';
+import { decayOf, type EarlyVectors, type FittedModel, fitModel } from './fitModel.ts';
+import { gatherAccounts } from './gatherAccounts.ts';
 import { holdOut } from './holdOut.ts';
+import { type LearnedVectors, type Learner, learnAlone } from './learner.ts';
+import { learnOverRanks } from './learnOverRanks.ts';
 import { Model } from './model.ts';
 import type { EpochRecord, ModelCard } from './modelCard.ts';
-import { NeuralScorer } from './neuralScorer.ts';
 import { SeenEntities } from './seenEntities.ts';
 import { chooseThreshold, type ThresholdRule } from './threshold.ts';
 
@@ -89,6 +91,9 @@ export interface TrainOptions {
 /** What is known before the first mini-batch. */
 export interface TrainingStart {
   stage: TrainingStage;
+  /** all of them, and their entities */
+  events: number;
+  entities: number;
   /** distinct (entity, place) pairs: what an epoch goes over */
   pairs: number;
   hyperparameters: Hyperparameters;
@@ -99,43 +104,80 @@ export interface TrainingStart {
   plainReason: string;
 }
 
+/** The events of one rank, and what ties them to those of the others. */
+export interface RankShare {
+  ranks: Ranks;
+  /** number of each event in the whole input, ascending; undefined: this process has them all */
+  index: Float64Array | undefined;
+  /** the same of the validation events */
+  validationIndex?: Float64Array | undefined;
+}
+
 /**
  * Trains a model. The same events, hyperparameters and seed give the same model, bit for bit, for any number of threads.
  * @throws UsageError where a hyperparameter is out of range; InputError where the loss is no longer a number, the tables
  * do not fit into memory, or a thread died
  */
 export async function trainModel(events: Events, options: TrainOptions = {}): Promise<Model> {
+  return (await trainOverRanks(events, { ranks: alone('localhost'), index: undefined }, options))!;
+}
+
+/**
+ * The same on all ranks together, each with the events of its own entities; for any number of ranks, too.
+ * @returns the model on the first rank, undefined on the others
+ */
+export async function trainOverRanks(
+  events: Events,
+  share: RankShare,
+  options: TrainOptions,
+): Promise<Model | undefined> {
+  const { ranks, index } = share;
   const { seed = 1, tables = [], halfLifeDays } = options;
-  if (events.count === 0) throw new InputError('train: expected at least one event, got none.');
+  if (ranks.size > 1 && options.checkpoint) {
+    throw new InputError('--checkpoint: expected one rank, got several, which do not keep any yet.');
+  }
+  const described = describe(events, ranks);
+  if (described.events === 0) throw new InputError('train: expected at least one event, got none.');
   const seen = SeenEntities.of(events);
-  const h = completeHyperparameters(options.hyperparameters ?? {}, seen.count);
+  const [entities] = totals(ranks, seen.count);
+  const h = completeHyperparameters(options.hyperparameters ?? {}, entities);
+  const known = { h, events: described.events, entities };
   const historyOptions = { tables: tables.map(({ table }) => table), halfLifeDays };
-  const parts = holdOut(events, seed);
-  const eventsPerDay = parts.byTime ? eventsPerDayOf(parts.later) : null;
+  const parts = holdOut(events, seed, ranks, index);
+  const eventsPerDay = parts.byTime ? eventsPerDayOf(describe(parts.later, ranks)) : null;
   // Without later events nothing is fitted, and what was believed before holds.
-  const earlier = parts.later.count > 0 ? await learnVectors('fit', parts.early, h, options, []) : undefined;
+  const earlier =
+    parts.counts.later > 0
+      ? await learnVectors('fit', parts.early, { ...share, index: parts.numbers?.early }, known, options, [])
+      : undefined;
   options.onFit?.('begins');
-  const shards = entityShards(seen, h.numEntityVectors);
-  const vectors = earlyVectors(earlier, h, options);
+  const shards = entityShards(seen, h.numEntityVectors, ranks);
+  const vectors: EarlyVectors = {
+    dotProducts: (some) => earlier?.dotProducts(some) ?? new Float32Array(some.count),
+    quantize: options.quantize ? () => earlier?.quantize() : undefined,
+  };
   const fitted = fitModel(parts, seen, shards, seed, historyOptions, vectors);
   options.onFit?.(fitted);
   const threshold = chooseThreshold(fitted.calibration, options.threshold ?? {}, eventsPerDay);
 
   const records: EpochRecord[] = [];
-  const { training, weights: floats } = await learnVectors('final', events, h, options, records);
-  const weights = options.quantize ? quantized(floats) : floats;
-  const history = historyOf(events, seen, historyOptions);
+  const learned = await learnVectors('final', events, share, known, options, records);
+  if (options.quantize) learned.quantize();
+  const numbers = seen.numbersOf(events.entities);
+  const places = AccountPlaces.of(events, seen.count, new Uint32Array(numbers.buffer));
+  const decay = decayOf(events, historyOptions, shards);
+  const [ipv4Places, ipv6Places] = totals(ranks, places.ipv4.high.length, places.ipv6.high.length);
   const card: ModelCard = {
     trainedBy: version,
     hyperparameters: h,
     seed,
     data: {
-      ...describe(events),
-      entities: seen.count,
-      pairs: training.state.data.count,
-      prefixes: weights.prefixes.rows.count,
-      ipv4Places: history.places.ipv4.high.length,
-      ipv6Places: history.places.ipv6.high.length,
+      ...described,
+      entities,
+      pairs: learned.pairs,
+      prefixes: learned.prefixes.rows.count,
+      ipv4Places,
+      ipv6Places,
       eventsAdded: 0,
     },
     prefixLengths: { ipv4: [...IPV4_PREFIX_LENGTHS], ipv6: [...IPV6_PREFIX_LENGTHS] },
@@ -144,7 +186,7 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
       rungs: { ipv4: [...IPV4_RUNGS], ipv6: [...IPV6_RUNGS] },
       tables: tables.map(({ table, name, sha256 }) => ({ kind: table.parts.kind, name, sha256 })),
       halfLifeDays: halfLifeDays ?? null,
-      referenceDay: history.decay.referenceDay,
+      referenceDay: decay.referenceDay,
       background: [...fitted.weights.background],
       repeatShare: fitted.weights.repeatShare,
       buckets: fitted.weights.buckets.map((lambda) => [...lambda]),
@@ -154,75 +196,62 @@ export async function trainModel(events: Events, options: TrainOptions = {}): Pr
     quantization: fitted.quantization,
     threshold,
   };
+  const accounts = gatherAccounts(ranks, seen, places, fitted.weights.accounts);
+  const tablesOfAll = learned.gather();
+  if (!accounts || !tablesOfAll) return undefined;
   return new Model(
-    { card, weights, seen, history, mixture: fitted.weights, calibration: fitted.calibration },
-    training.kernelMemory,
+    {
+      card,
+      weights: tablesOfAll.weights,
+      seen: accounts.seen,
+      history: new History(accounts.places, historyOptions.tables, decay),
+      mixture: { ...fitted.weights, accounts: accounts.weights },
+      calibration: fitted.calibration,
+    },
+    tablesOfAll.kernelMemory,
   );
-}
-
-/** @param earlier undefined where there are no later events to score */
-function earlyVectors(
-  earlier: LearnedVectors | undefined,
-  h: Hyperparameters,
-  options: TrainOptions,
-): EarlyVectors {
-  const scorerOf = (weights: Weights) =>
-    new NeuralScorer(weights, h.numEntityVectors, earlier?.training.kernelMemory);
-  let scorer = earlier && scorerOf(earlier.weights);
-  return {
-    dotProducts: (events) => scorer?.dotProducts(events) ?? new Float32Array(events.count),
-    quantize: options.quantize
-      ? () => {
-          scorer = earlier && scorerOf(quantized(earlier.weights));
-        }
-      : undefined,
-  };
-}
-
-interface LearnedVectors {
-  training: Training;
-  weights: Weights<Floats>;
 }
 
 /** Trains the vectors on the distinct pairs of the events. */
 async function learnVectors(
   stage: TrainingStage,
   events: Events,
-  h: Hyperparameters,
+  share: RankShare,
+  { h, ...counts }: { h: Hyperparameters; events: number; entities: number },
   options: TrainOptions,
   records: EpochRecord[],
 ): Promise<LearnedVectors> {
-  const { seed = 1, checkpoint } = options;
-  // Repeats would only teach how often somebody comes, which the history knows; see docs/decisions/0007.
-  const pairs = selectEvents(events, distinctPairs(events));
+  const { checkpoint } = options;
   const threads = options.threads ?? availableParallelism();
-  const training = new Training(
-    pairs,
-    h,
-    seed,
-    availableKernels(options.kernels),
-    threads,
-    freeMemoryBytes(),
-  );
-  const { plainReason, prefixes } = training;
-  const validation = stage === 'final' ? options.validation : undefined;
+  const kernels = availableKernels(options.kernels);
+  const settings = { h, seed: options.seed ?? 1, kernels, threads };
+  // Repeats would only teach how often somebody comes, which the history knows; see docs/decisions/0007.
+  const learner: Learner =
+    share.ranks.size === 1
+      ? learnAlone(selectEvents(events, distinctPairs(events)), settings)
+      : learnOverRanks(events, share, settings);
   options.onStart?.({
     stage,
-    pairs: pairs.count,
+    ...counts,
+    pairs: learner.pairs,
     hyperparameters: h,
-    prefixes: prefixes.rows.count,
+    prefixes: learner.prefixes.rows.count,
     threads,
-    plainReason,
+    plainReason: learner.plainReason,
   });
-  const discriminator = validation && new Discriminator(training, validation);
-  const from = checkpoint?.restore(stage, training, records, validation) ?? { epoch: 0, batch: 0 };
+  const validation = stage === 'final' ? options.validation : undefined;
+  const areaUnderCurve = validation && learner.discriminate(validation);
+  const { training } = learner;
+  const kept =
+    training instanceof Training ? checkpoint?.restore(stage, training, records, validation) : undefined;
+  const from = kept ?? { epoch: 0, batch: 0 };
   await runTraining(training, from, {
     signal: options.signal,
     onProgress: options.onProgress,
     onRunning: (pause) => checkpoint?.start(pause),
     onPause: ({ epoch, batches }) => checkpoint?.save({ epoch, batch: batches }, records),
     onEpoch: ({ epoch, crossEntropyNats, accuracy }) => {
-      const discriminatorAuc = discriminator?.areaUnderCurve() ?? null;
+      const discriminatorAuc = areaUnderCurve?.() ?? null;
       const record: EpochRecord = { epoch: epoch + 1, crossEntropyNats, accuracy, discriminatorAuc };
       records.push(record);
       if (stage === 'final') options.onEpoch?.(record);
@@ -230,45 +259,50 @@ async function learnVectors(
       checkpoint?.save({ epoch: epoch + 1, batch: 0 }, records);
     },
   }).finally(() => checkpoint?.stop());
-  return { training, weights: training.finish() };
+  return learner.finish();
 }
 
 /** Less says nothing about a day. */
 const LEAST_SECONDS = 3600;
 
 /** @returns null where the events span less than an hour */
-function eventsPerDayOf({ count, time }: Events): number | null {
-  let first = Number.POSITIVE_INFINITY;
-  let last = Number.NEGATIVE_INFINITY;
-  for (const t of time) {
-    if (t < first) first = t;
-    if (t > last) last = t;
-  }
-  return last - first < LEAST_SECONDS ? null : (count * SECONDS_PER_DAY) / (last - first);
-}
-/** What the operating system would give, or the container allows; Infinity where nobody says. */
-export function freeMemoryBytes(): number {
-  return process.availableMemory?.() ?? Number.POSITIVE_INFINITY;
+function eventsPerDayOf({ events, firstTime, lastTime }: Described): number | null {
+  if (firstTime === null || lastTime === null || lastTime - firstTime < LEAST_SECONDS) return null;
+  return (events * SECONDS_PER_DAY) / (lastTime - firstTime);
 }
 
-function describe(
-  events: Events,
-): Pick<ModelCard['data'], 'events' | 'ipv4Events' | 'ipv6Events' | 'firstTime' | 'lastTime'> {
-  let ipv4Events = 0;
+type Described = Pick<ModelCard['data'], 'events' | 'ipv4Events' | 'ipv6Events' | 'firstTime' | 'lastTime'>;
+
+/** Of the events of all ranks. */
+function describe(events: Events, ranks: Ranks): Described {
+  let ipv4 = 0;
   let firstTime = Number.POSITIVE_INFINITY;
   let lastTime = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < events.count; i++) {
-    if (isIpv4(events.addresses, i)) ipv4Events++;
+    if (isIpv4(events.addresses, i)) ipv4++;
     // Comparisons with NaN, the missing time, are false.
     if (events.time[i] < firstTime) firstTime = events.time[i];
     if (events.time[i] > lastTime) lastTime = events.time[i];
   }
+  const [count, ipv4Events] = totals(ranks, events.count, ipv4);
+  const times = gathered(ranks, Float64Array, Float64Array.of(firstTime, -lastTime));
+  for (let i = 0; i < times.length; i += 2) {
+    firstTime = Math.min(firstTime, times[i]);
+    lastTime = Math.max(lastTime, -times[i + 1]);
+  }
   const timed = lastTime >= firstTime;
   return {
-    events: events.count,
+    events: count,
     ipv4Events,
-    ipv6Events: events.count - ipv4Events,
+    ipv6Events: count - ipv4Events,
     firstTime: timed ? firstTime : null,
     lastTime: timed ? lastTime : null,
   };
+}
+
+/** Whole numbers, added up over the ranks. */
+function totals(ranks: Ranks, ...counts: number[]): number[] {
+  const sums = Float64Array.from(counts);
+  ranks.sumOfIntegers(sums);
+  return [...sums];
 }

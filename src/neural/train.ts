@@ -34,6 +34,9 @@ export interface EpochProgress {
   accuracy: number;
 }
 
+export const tooLargeReason = ({ vectorDim, miniBatchSize }: Hyperparameters): string =>
+  `the plain kernels serve, many times slower, as network rows and mini-batches need more than the 4 GiB of WebAssembly. Lower --vector-dim (now ${vectorDim}) or --mini-batch-size (now ${miniBatchSize}).`;
+
 /** A training between its mini-batches: what was learned so far, and all that threads need to go on. */
 export class Training {
   readonly state: TrainingState;
@@ -74,10 +77,7 @@ export class Training {
       const whole = module && createKernelMemory(module, h.vectorDim, threads, everything);
       const made = whole ?? (module && createKernelMemory(module, h.vectorDim, threads, layout));
       this.kernelMemory = made?.kernelMemory;
-      this.plainReason =
-        kernels.module && !made
-          ? `the plain kernels serve, many times slower, as network rows and mini-batches need more than the 4 GiB of WebAssembly. Lower --vector-dim (now ${h.vectorDim}) or --mini-batch-size (now ${h.miniBatchSize}).`
-          : kernels.reason;
+      this.plainReason = kernels.module && !made ? tooLargeReason(h) : kernels.reason;
       const { prefixes, layers, parents, batches, work } = made ? made.arrays : layout(separateBuffers);
       parents.set(this.prefixes.parent);
       const data = trainingPairs(events, this.prefixes, h.numEntityVectors);

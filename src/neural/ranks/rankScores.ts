@@ -2,6 +2,7 @@ import { RadixSort } from '../../events/radixSort.ts';
 import { type ByteVectors, type Floats, NO_ROW } from '../../kernels/kernels.ts';
 import { plainKernels } from '../../kernels/plain.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
+import { expanded } from '../byteVectors.ts';
 import { isBytes, type Vectors } from '../network.ts';
 import { localRow, type RankPlan, rankOfRow } from './rankPlan.ts';
 
@@ -37,6 +38,29 @@ export class RankPairList {
     starts.push(known);
     this.networks = Uint32Array.from(networks);
     this.starts = Uint32Array.from(starts);
+  }
+
+  /** Of the pairs of networks [from, to). */
+  positions(from: number, to: number): Uint32Array {
+    return this.order.subarray(this.starts[from], this.starts[to]);
+  }
+
+  /** Of the same pairs: which network each is of, counted from `from`. */
+  networksOf(from: number, to: number): Uint32Array {
+    const networks = new Uint32Array(this.starts[to] - this.starts[from]);
+    for (let network = from; network < to; network++) {
+      networks.fill(
+        network - from,
+        this.starts[network] - this.starts[from],
+        this.starts[network + 1] - this.starts[from],
+      );
+    }
+    return networks;
+  }
+
+  /** Positions of pairs whose address has no row. */
+  get withoutRow(): Uint32Array {
+    return this.order.subarray(this.starts[this.networks.length]);
   }
 }
 
@@ -85,10 +109,14 @@ function eachNetworks(
   }
 }
 
+/** Passes vectors, one after the other, through the layers. */
+export type Encode = (vectors: Float32Array) => Float32Array;
+
 /**
  * Dot products of tables that have been learned, with the bits that `Network` gives.
- * @param rows of the whole address table
- * @returns f32[N]; 0 where the address has no row
+ * @param rows   of the whole address table
+ * @param layers on top of network vectors
+ * @returns f32[N]
  */
 export function dotProductsOverRanks(
   ranks: Ranks,
@@ -96,34 +124,53 @@ export function dotProductsOverRanks(
   rows: number,
   dimension: number,
   { entityVectors, networkVectors }: { entityVectors: Vectors; networkVectors: Vectors },
+  layers: readonly Floats[],
   list: RankPairList,
 ): Float32Array {
-  const { entityRows, order, starts } = list;
-  const out = new Float32Array(order.length);
+  const { entityRows } = list;
+  const hasLayers = layers.length > 0;
+  const out = new Float32Array(entityRows.length);
+  const entities = hasLayers && isBytes(entityVectors) ? expanded(entityVectors, dimension) : entityVectors;
   const carrier = isBytes(networkVectors)
     ? carrierOfBytes(networkVectors, dimension)
     : carrierOfFloats(dimension, (row, into) => into.set(rowOf(networkVectors, dimension, row)));
-  eachNetworks(ranks, plan, rows, list, carrier, (from, to, bytes) => {
-    const count = starts[to] - starts[from];
-    const left = new Uint32Array(count);
-    const right = new Uint32Array(count);
-    for (let network = from; network < to; network++) {
-      for (let i = starts[network]; i < starts[network + 1]; i++) {
-        left[i - starts[from]] = entityRows[order[i]];
-        right[i - starts[from]] = network - from;
-      }
-    }
-    const dots = new Float32Array(count);
-    if (isBytes(entityVectors)) {
-      const arrived = unpackedBytes(bytes, to - from, dimension);
-      plainKernels.byteDotProducts(entityVectors, left, arrived, right, dimension, dots, 0, count);
+  const score = (vectors: Vectors, positions: Uint32Array, networks: Uint32Array) => {
+    const own = Uint32Array.from(positions, (i) => entityRows[i]);
+    const dots = new Float32Array(own.length);
+    const [D, n] = [dimension, own.length];
+    if (isBytes(entities) && isBytes(vectors)) {
+      plainKernels.byteDotProducts(entities, own, vectors, networks, D, dots, 0, n);
     } else {
-      const arrived = new Float32Array(bytes.buffer);
-      plainKernels.dotProducts(entityVectors, left, arrived, right, dimension, dots, 0, count);
+      plainKernels.dotProducts(entities as Floats, own, vectors as Floats, networks, D, dots, 0, n);
     }
-    for (let i = 0; i < count; i++) out[order[starts[from] + i]] = dots[i];
+    for (let i = 0; i < n; i++) out[positions[i]] = dots[i];
+  };
+  const encode = encoderOf(layers, dimension);
+  eachNetworks(ranks, plan, rows, list, carrier, (from, to, bytes) => {
+    const arrived = isBytes(networkVectors)
+      ? unpackedBytes(bytes, to - from, dimension)
+      : new Float32Array(bytes.buffer);
+    const floats = isBytes(arrived) && hasLayers ? expanded(arrived, dimension) : arrived;
+    const vectors = hasLayers ? encode(floats as Float32Array) : floats;
+    score(vectors, list.positions(from, to), list.networksOf(from, to));
   });
+  // The sum of no rows is zero; layers make something of it.
+  const rest = list.withoutRow;
+  if (hasLayers) score(encode(new Float32Array(dimension)), rest, new Uint32Array(rest.length));
   return out;
+}
+
+/** By the plain kernels, as `Network` has it. */
+function encoderOf(layers: readonly Floats[], dimension: number): Encode {
+  return (vectors) => {
+    let current = vectors;
+    for (const layer of layers) {
+      const next = new Float32Array(current.length);
+      plainKernels.denseForward(layer, dimension, current, next, 0, current.length / dimension);
+      current = next;
+    }
+    return current;
+  };
 }
 
 /**
@@ -140,10 +187,11 @@ export function trainingDotProducts(
   entities: Floats,
   prefixes: Floats,
   parent: Uint32Array,
+  encode: Encode,
   list: RankPairList,
 ): Float64Array {
-  const { entityRows, order, starts } = list;
-  const out = new Float64Array(order.length);
+  const { entityRows } = list;
+  const out = new Float64Array(entityRows.length);
   const D = dimension;
   const carrier = carrierOfFloats(D, (row, into) => {
     into.fill(0);
@@ -151,18 +199,19 @@ export function trainingDotProducts(
     for (let at = row; at !== NO_ROW; at = parent[at]) chain.push(at);
     for (const at of chain.reverse()) for (let d = 0; d < D; d++) into[d] += prefixes[at * D + d];
   });
-  eachNetworks(ranks, plan, rows, list, carrier, (from, to, bytes) => {
-    const vectors = new Float32Array(bytes.buffer);
-    for (let network = from; network < to; network++) {
-      const v = (network - from) * D;
-      for (let i = starts[network]; i < starts[network + 1]; i++) {
-        const e = entityRows[order[i]] * D;
-        let dot = 0;
-        for (let d = 0; d < D; d++) dot += entities[e + d] * vectors[v + d];
-        out[order[i]] = Math.fround(dot);
-      }
+  const score = (vectors: Float32Array, positions: Uint32Array, networks: Uint32Array) => {
+    for (const [j, i] of positions.entries()) {
+      const [e, v] = [entityRows[i] * D, networks[j] * D];
+      let dot = 0;
+      for (let d = 0; d < D; d++) dot += entities[e + d] * vectors[v + d];
+      out[i] = Math.fround(dot);
     }
+  };
+  eachNetworks(ranks, plan, rows, list, carrier, (from, to, bytes) => {
+    score(encode(new Float32Array(bytes.buffer)), list.positions(from, to), list.networksOf(from, to));
   });
+  const rest = list.withoutRow;
+  score(encode(new Float32Array(D)), rest, new Uint32Array(rest.length));
   return out;
 }
 

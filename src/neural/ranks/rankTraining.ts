@@ -10,9 +10,11 @@ import type { TrainingPairs } from '../miniBatch.ts';
 import { addUpChains } from '../network.ts';
 import type { PrefixTable } from '../prefixes.ts';
 import { countTerms, shardBorders } from '../shards.ts';
+import { tooLargeReason } from '../train.ts';
 import { allocateRows, batchShape, fillEntities, fillLayers, TOTALS } from '../trainingState.ts';
 import { noteWords, recordWords } from './rankBatch.ts';
 import { entityRowsOf, planRanks, type Range, wholeRows } from './rankPlan.ts';
+import { type RankPairList, trainingDotProducts } from './rankScores.ts';
 import { groupSize, layOutRank, type RankState } from './rankState.ts';
 import { RankThread } from './rankThread.ts';
 
@@ -35,7 +37,9 @@ export class RankTraining {
   readonly threads: number;
   readonly kernelMemory: KernelMemory | undefined;
   readonly control = createControl();
-  readonly #ranks: Ranks;
+  readonly ranks: Ranks;
+  /** why the plain kernels serve; empty where WebAssembly does */
+  readonly plainReason: string;
 
   /**
    * Called by all ranks together.
@@ -51,7 +55,7 @@ export class RankTraining {
     threads = 1,
   ) {
     if (!ranks.handle) throw new Error('one rank trains alone');
-    this.#ranks = ranks;
+    this.ranks = ranks;
     this.threads = threads;
     this.prefixes = prefixes;
     const { rank, size } = ranks;
@@ -76,6 +80,7 @@ export class RankTraining {
     const whole = module && createKernelMemory(module, h.vectorDim, threads, everything);
     const made = whole ?? (module && createKernelMemory(module, h.vectorDim, threads, layout));
     this.kernelMemory = made?.kernelMemory;
+    this.plainReason = module && !made ? tooLargeReason(h) : kernels.reason;
     const arrays = made ? made.arrays : layout(separateBuffers);
     arrays.parents.set(this.ownPrefixes.parent);
     const { identity, layerSums, subtreeSums } = arrays.work;
@@ -141,7 +146,48 @@ export class RankTraining {
   /** Trains on the calling thread; stops after every mini-batch. */
   *runEpoch(epoch: number, firstBatch = 0): Generator<void> {
     const member = new CrewMember(this.control, 0, 1);
-    yield* new RankThread(this.state, this.kernelsOf(0), member, this.#ranks).runEpoch(epoch, firstBatch);
+    yield* new RankThread(this.state, this.kernelsOf(0), member, this.ranks).runEpoch(epoch, firstBatch);
+  }
+
+  /** Rows of the entity table that a rank has. */
+  entityRowsOf(rank: number): Range {
+    return entityRowsOf(this.state.hyperparameters.numEntityVectors, rank, this.ranks.size);
+  }
+
+  /** Of pairs of this rank's entities, by what was learned so far, between two mini-batches; called by all ranks. @returns f64[N] */
+  dotProducts(list: RankPairList): Float64Array {
+    const { tables, plan, hyperparameters } = this.state;
+    return trainingDotProducts(
+      this.ranks,
+      plan,
+      this.prefixes.rows.count,
+      hyperparameters.vectorDim,
+      tables.entities.vectors,
+      tables.prefixes.vectors,
+      this.ownPrefixes.parent,
+      (vectors) => this.#encode(vectors),
+      list,
+    );
+  }
+
+  /** Through the layers, by the kernels that train them. */
+  #encode(vectors: Float32Array): Float32Array {
+    const { tables, work, hyperparameters } = this.state;
+    const D = hyperparameters.vectorDim;
+    if (tables.layers.length === 0) return vectors;
+    const kernels = this.kernelsOf(0);
+    const { activations } = work;
+    const room = activations[0].length / D;
+    const out = new Float32Array(vectors.length);
+    for (let first = 0; first < vectors.length / D; first += room) {
+      const count = Math.min(room, vectors.length / D - first);
+      activations[0].set(vectors.subarray(first * D, (first + count) * D));
+      for (const [l, layer] of tables.layers.entries()) {
+        kernels.denseForward(layer.vectors, D, activations[l], activations[l + 1], 0, count);
+      }
+      out.set(activations[tables.layers.length].subarray(0, count * D), first * D);
+    }
+    return out;
   }
 
   /** What was learned of own rows: entities [entityRows), and network vectors of all rows of `ownPrefixes`. Training cannot go on after this. */

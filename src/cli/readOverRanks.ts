@@ -1,0 +1,125 @@
+import { InputError } from '../errors.ts';
+import { hashModulo } from '../events/entityHash.ts';
+import { withoutFuture } from '../events/future.ts';
+import {
+  type EventText,
+  formatReadSummary,
+  type ReadSummary,
+  readTexts,
+  requireEvents,
+  type SkipReason,
+} from '../events/readEvents.ts';
+import { countEntities, type RankEvents, routeEvents } from '../events/routeEvents.ts';
+import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
+import { cutFiles, isGzip } from '../files/shard.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
+import { ownerOf } from '../neural/ranks/rankPlan.ts';
+import { shareOf } from './sharedEvents.ts';
+import { aheadText } from './trainingText.ts';
+
+/** What all ranks have read together. */
+export interface ReadOverRanks {
+  /** of the entities that this rank has */
+  train: RankEvents;
+  validation: RankEvents | undefined;
+}
+
+/**
+ * Each rank reads its part of the files; then every event goes to the rank that has its entity. Called by all ranks.
+ * @param tell writes a line; of the first rank alone it is heard
+ */
+export async function readOverRanks(
+  ranks: Ranks,
+  files: { train: string[]; validation: string | undefined; onBadLine: 'error' | 'skip' },
+  hyperparameters: Partial<Hyperparameters>,
+  tell: (line: string) => void,
+): Promise<ReadOverRanks> {
+  const { onBadLine } = files;
+  const now = clockOfFirst(ranks);
+  const train = await readShare(ranks, files.train, onBadLine, now, tell);
+  const validation =
+    files.validation === undefined
+      ? undefined
+      : await readShare(ranks, [files.validation], onBadLine, now, tell);
+  const { numEntityVectors } = completeHyperparameters(hyperparameters, countEntities(ranks, train));
+  const owner = (low: number, high: number) =>
+    ownerOf(hashModulo(low, high, numEntityVectors), numEntityVectors, ranks.size);
+  return {
+    train: routeEvents(ranks, train, owner),
+    validation: validation && routeEvents(ranks, validation, owner),
+  };
+}
+
+/** What lies in the future must do so for all. */
+function clockOfFirst(ranks: Ranks): number {
+  const now = new Uint8Array(Float64Array.of(Date.now() / 1000).buffer);
+  return new Float64Array(ranks.broadcast(now, 0).slice().buffer)[0];
+}
+
+async function readShare(
+  ranks: Ranks,
+  paths: string[],
+  onBadLine: 'error' | 'skip',
+  now: number,
+  tell: (line: string) => void,
+) {
+  const read = await readTexts(await textsOf(ranks, paths), { onBadLine });
+  const summary = addedUp(ranks, read.summary);
+  const name = paths.map(inputName).join(', ');
+  requireEvents(name, summary);
+  tell(`${name}: ${formatReadSummary(summary)}`);
+  const { events, ahead } = withoutFuture(read.events, now);
+  const all = Float64Array.of(ahead);
+  ranks.sumOfIntegers(all);
+  if (all[0] > 0) tell(aheadText(all[0]));
+  return events;
+}
+
+/** This rank's part of the files, as if they were one: about as many bytes as others have. */
+async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
+  const files = paths.map((path) => ({ path, sizeBytes: sizeOf(path) }));
+  const shares = cutFiles(files, { number: ranks.rank + 1, count: ranks.size }, isGzip);
+  const texts: EventText[] = [];
+  for (const [i, share] of shares.entries()) {
+    if (share === undefined) continue;
+    const { path, sizeBytes } = files[i];
+    const name = inputName(path);
+    const onBytes = () => ranks.progressed();
+    if (share.isWhole) {
+      texts.push({ name, chunks: readChunks(path, onBytes) });
+      continue;
+    }
+    const { stretch, chunks } = await shareOf(path, share, sizeBytes);
+    texts.push({ name, stretch, chunks: chunks(onBytes) });
+  }
+  return texts;
+}
+
+function sizeOf(path: string): number {
+  if (path === '-') {
+    throw new InputError(
+      'standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.',
+    );
+  }
+  return fileSizeBytes(path);
+}
+
+function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {
+  const told = ranks.gatherAll(
+    new TextEncoder().encode(JSON.stringify({ ...own, skipped: [...own.skipped] })),
+  );
+  const all: ReadSummary = { lines: 0, events: 0, headerLines: 0, blankLines: 0, skipped: new Map() };
+  for (const bytes of told) {
+    const one: Omit<ReadSummary, 'skipped'> & { skipped: [SkipReason, number][] } = JSON.parse(
+      new TextDecoder().decode(bytes),
+    );
+    all.lines += one.lines;
+    all.events += one.events;
+    all.headerLines += one.headerLines;
+    all.blankLines += one.blankLines;
+    for (const [reason, count] of one.skipped)
+      all.skipped.set(reason, (all.skipped.get(reason) ?? 0) + count);
+  }
+  return all;
+}
