@@ -72,6 +72,7 @@ export function fitMixture(
   const firsts: number[] = [];
   const order = lookupOrder(events);
   for (const i of order) {
+    shards.ranks.progressed();
     if (history.placesOf(entity[i]) === 0) continue;
     seenPerAccount[entity[i]]++;
     if (history.hasPlace(entity[i], events.addresses, i)) continue;
@@ -91,6 +92,7 @@ export function fitMixture(
   for (const i of fresh) {
     const row = rowOf[i] - 1;
     weight[row] = 1 / Math.min(MAX_PLACES_OF_ACCOUNT, firstsOf.get(entity[i])!.length);
+    shards.ranks.progressed();
     history.look(entity[i], events.addresses, i, view);
     densities(view, everybody, density.subarray(row * (X - 1), (row + 1) * (X - 1)));
   }
@@ -107,6 +109,7 @@ export function fitMixture(
   const likelihoods: Likelihoods = { count: M, experts: X, ratios: new Float64Array(M * X) };
   for (const i of fresh) {
     const row = rowOf[i] - 1;
+    shards.ranks.progressed();
     history.look(entity[i], events.addresses, i, view);
     experts(view, everybody, background, likelihoods.ratios.subarray(row * X, (row + 1) * X));
   }
@@ -132,7 +135,7 @@ export function fitMixture(
   };
   const withAccounts = (rows: Uint32Array): MixtureWeights => ({
     ...weightsOfBuckets,
-    accounts: fitAccountWeights(likelihoods, rows, account, bucket, buckets),
+    accounts: fitAccountWeights(likelihoods, rows, account, bucket, buckets, shards),
   });
   const halves = [0, 1].map((one) => withAccounts(allRows.rows.filter((row) => half[isNew[row]] === one)));
   const [seenEvents, newEvents] = shards.counted(sumOf(seenPerAccount), sumOf(newPerAccount));
@@ -185,10 +188,12 @@ function fitAccountWeights(
   account: Uint32Array,
   bucket: Uint8Array,
   buckets: Float64Array[],
+  { ranks }: AccountShards,
 ): AccountWeights {
   const ones = new Float64Array(likelihoods.count).fill(1);
   const accounts = new Map<number, Float64Array>();
   for (const [e, mine] of rowsByAccount(rows, account)) {
+    ranks.progressed();
     const base = buckets[bucket[mine[0]]];
     const prior = base.map((lambda) => lambda * ACCOUNT_PSEUDO_EVENTS);
     accounts.set(e, fitWeights(likelihoods, mine, ones, base, prior));

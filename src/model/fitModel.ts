@@ -102,6 +102,7 @@ export function fitModel(
   const [first, second] = fitted.halves.map((half) => new MixtureScorer(history, half, stacking));
   const anomalies = new Float64Array(later.count);
   for (const i of lookupOrder(later)) {
+    ranks.progressed();
     const scorer = fitted.half[i] === 1 ? first : second;
     // Who was not there before has no vector yet.
     const dot = history.placesOf(entity[i]) > 0 ? dots[i] : 0;
@@ -151,6 +152,7 @@ function stacked(
   const perAccount = new Map<number, number>();
   const logRatios = new Float64Array(events.count);
   for (const i of chosen) {
+    shards.ranks.progressed();
     logRatios[i] = scorer.logRatio(entity[i], events.addresses, i);
     if (scorer.view.places === 0 || scorer.view.own[PLACE_RUNG] > 0) continue;
     chosenRows.push(i);
