@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatIpv4 } from '../addresses/address.ts';
 import { type AccessEvent, collectEvents, type Events } from '../index.ts';
+import { alone } from '../mpi/ranks.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
 import { AccountPlaces } from './accountPlaces.ts';
+import { AccountShards } from './accountShards.ts';
 import { AccountWeights } from './accountWeights.ts';
 import { fitWeights } from './expectation.ts';
 import { type FittedMixture, fitMixture } from './fitMixture.ts';
@@ -65,6 +67,31 @@ test('the same events give the same mixture, bit for bit', () => {
     assert.deepEqual(again[weights].accounts.entities, fitted[weights].accounts.entities);
   }
   assert.deepEqual(again.half, fitted.half);
+});
+
+test('sums by shards fit what plain sums do, but for rounding', () => {
+  const { history, later: events } = simulation;
+  const ofAccount = Uint16Array.from({ length: 60 }, (_, e) => (e * 7) % 11);
+  const byShard = fitMixture(
+    history,
+    { events, entity: Int32Array.from(events.entity) },
+    new AccountShards(alone('localhost'), 13, ofAccount, new Uint32Array(0)),
+  );
+  // 60 steps at most, in each of which two orders of 600 additions are off by 600 ε of what is positive.
+  const bound = 60 * 600 * Number.EPSILON;
+  const pairs = [
+    [byShard.weights.background, fitted.weights.background],
+    ...byShard.weights.buckets.map((lambda, b) => [lambda, fitted.weights.buckets[b]]),
+    [[byShard.weights.repeatShare], [fitted.weights.repeatShare]],
+  ];
+  for (const [mine, theirs] of pairs) {
+    for (const [x, value] of mine.entries())
+      assert.ok(Math.abs(value - theirs[x]) < bound, `${value}, ${theirs[x]}`);
+  }
+  assert.deepEqual(
+    [byShard.fresh, byShard.half, byShard.fittedOn],
+    [fitted.fresh, fitted.half, fitted.fittedOn],
+  );
 });
 
 test('accounts that always travel get more of "anywhere" and "everybody" than any that never does', () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { alone } from '../mpi/ranks.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { AccountShards } from './accountShards.ts';
 import { fitStacking, type StackedEvents, type Stacking } from './stacking.ts';
 
 /** Events of one class, each of an account of its own. */
@@ -107,6 +109,25 @@ test('a dot product that counts negatively is left out: the rest is fitted witho
   const without = (rows: [number, number][]) => eventsOf(rows.map(([logRatio]) => [logRatio, 0]));
   const alone = fitStacking(without(honest), without(attacks));
   assert.ok(Math.abs(fit.history - alone.history) < 1e-9 && Math.abs(fit.intercept - alone.intercept) < 1e-9);
+});
+
+test('sums by shards fit what plain sums do, but for rounding; a shard may be empty', () => {
+  const random = new RandomStream(5, PURPOSE.simulation);
+  const draw = (shift: number) =>
+    eventsOf(Array.from({ length: 500 }, () => [shift + random.normal(), shift + random.normal()]));
+  const [honest, attacks] = [draw(0.5), draw(-0.5)];
+  const shards = new AccountShards(alone('localhost'), 3, [], new Uint32Array(0));
+  const bySum = fitStacking(honest, attacks);
+  const byShard = fitStacking(
+    { ...honest, starts: Uint32Array.of(0, 100, 100, 500) },
+    { ...attacks, starts: Uint32Array.of(0, 0, 499, 500) },
+    shards,
+  );
+  // Losses below 2 that differ by a rounding, ε, cannot tell coefficients apart that are √(2 · 2ε / curvature) off; a curvature of .01 or more.
+  const bound = Math.sqrt((4 * Number.EPSILON) / 0.01);
+  for (const part of ['intercept', 'history', 'neural'] as const) {
+    assert.ok(Math.abs(byShard[part] - bySum[part]) < bound, `${part}: ${byShard[part]}, ${bySum[part]}`);
+  }
 });
 
 test('a history that counts negatively keeps a hundredth: its order holds', () => {
