@@ -14,12 +14,12 @@ const SOURCES = join(ROOT, 'src');
 const FLOW: string[][] = [
   ['errors', 'version'],
   ['addresses', 'random', 'files', 'ranking'],
+  // Processes on several computers; only what a launcher started loads it.
+  ['mpi'],
   // Pictures of plain figures; the console's pages draw with it too, in a browser.
   ['drawing'],
   ['logs', 'events'],
   ['history'],
-  // Processes on several computers; only what a launcher started loads it.
-  ['mpi'],
   ['kernels'],
   ['neural'],
   ['model'],

@@ -76,10 +76,7 @@ export interface Terms {
   vector: Uint32Array; // (T)
 }
 
-/**
- * Terms of a chunk, at most. Sums are made within a chunk and then over the chunks, whoever computes them, so that the order of
- * adding depends neither on the number of threads nor on that of ranks.
- */
+/** Terms of a chunk, at most. Sums are made within a chunk and then over the chunks, in an order that does not depend on who computes them. */
 export const CHUNK_TERMS = 128;
 
 /** Rows that may have terms in several chunks: what each chunk has of them is put aside, then added in order. */
@@ -318,8 +315,7 @@ export interface Kernels {
   /**
    * A fully connected layer with a residual path: out = in + max(0, W·in + bias).
    * @param weights f32[(D + 1) × D]: row i < D holds W[i, ·], row D the bias
-   * @param input   f32[A × D]
-   * @param out     f32[A × D], rows [from, to) are overwritten
+   * @param out     f32[A × D] as the input; rows [from, to) are overwritten
    */
   denseForward(
     weights: Floats,

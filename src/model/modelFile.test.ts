@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatAddress, IPV4_WORD_2, isIpv4, parseAddress } from '../addresses/address.ts';
-import { IPV4_PREFIX_LENGTHS, LEVEL_LENGTHS } from '../neural/prefixes.ts';
+import { IPV4_PREFIX_LENGTHS, LEVEL_LENGTHS } from '../neural/prefixLevels.ts';
 import type { Model } from './model.ts';
 import {
   ADDRESSES,

@@ -5,13 +5,9 @@ import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { isBytes, type Vectors } from '../neural/network.ts';
-import {
-  IPV4_PREFIX_LENGTHS,
-  IPV6_PREFIX_LENGTHS,
-  LEVEL_LENGTHS,
-  type PrefixRows,
-  PrefixTable,
-} from '../neural/prefixes.ts';
+import { PrefixTable } from '../neural/prefixes.ts';
+import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, LEVEL_LENGTHS } from '../neural/prefixLevels.ts';
+import type { PrefixRows } from '../neural/prefixRows.ts';
 import { compacted } from './compact.ts';
 import {
   beginHistory,

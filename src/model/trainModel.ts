@@ -12,7 +12,7 @@ import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { alone, type Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
-import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixes.ts';
+import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixLevels.ts';
 import { type Place, runTraining } from '../neural/runTraining.ts';
 import { type EpochProgress, Training } from '../neural/train.ts';
 import { version } from '../version.ts';

@@ -1,7 +1,8 @@
 import { type AddressWords, IPV4_WORD_2 } from '../addresses/address.ts';
 import type { AccountPlaces } from '../history/accountPlaces.ts';
 import { NO_ROW } from '../kernels/kernels.ts';
-import { LEVEL_LENGTHS, type PrefixTable } from '../neural/prefixes.ts';
+import type { PrefixTable } from '../neural/prefixes.ts';
+import { LEVEL_LENGTHS } from '../neural/prefixLevels.ts';
 import type { InSteps } from '../neural/principalComponents.ts';
 import type { Model } from './model.ts';
 

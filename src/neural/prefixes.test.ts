@@ -4,13 +4,8 @@ import fc from 'fast-check';
 import { formatAddress, isIpv4, parseAddress, sharedBits } from '../addresses/address.ts';
 import { MAX_CHAIN, NO_ROW } from '../kernels/kernels.ts';
 import { permutation, RandomStream } from '../random/philox.ts';
-import {
-  appendChain,
-  IPV4_PREFIX_LENGTHS,
-  IPV6_PREFIX_LENGTHS,
-  LEVEL_LENGTHS,
-  PrefixTable,
-} from './prefixes.ts';
+import { appendChain, PrefixTable } from './prefixes.ts';
+import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, LEVEL_LENGTHS } from './prefixLevels.ts';
 
 /** Addresses that share prefixes of all lengths, and borders of networks. */
 const octet = fc.constantFrom(0, 1, 15, 16, 17, 128, 255);

@@ -1,7 +1,8 @@
 import { NO_ROW } from '../kernels/kernels.ts';
 import { separateBuffers } from '../kernels/memory.ts';
 import type { BatchShape, TrainingPairs } from './miniBatch.ts';
-import { LEVEL_LENGTHS, type PrefixTable } from './prefixes.ts';
+import type { PrefixTable } from './prefixes.ts';
+import { LEVEL_LENGTHS } from './prefixLevels.ts';
 
 /**
  * The address table is cut into V virtual shards, whose terms are added up by themselves, so that the order of all sums

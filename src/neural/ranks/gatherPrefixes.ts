@@ -1,6 +1,7 @@
 import { type AddressWords, isIpv4 } from '../../addresses/address.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
-import { joinedRows, type PrefixRows, PrefixTable, prefixRowsOf } from '../prefixes.ts';
+import { PrefixTable } from '../prefixes.ts';
+import { joinedRows, type PrefixRows, prefixRowsOf } from '../prefixRows.ts';
 
 /** Networks that no prefix but /0 reaches beyond: an IPv4 /8, the first 16 bits of IPv6. Each is counted by one rank. */
 const IPV4_PARTS = 2 ** 8;

@@ -1,7 +1,7 @@
 import { RadixSort } from '../../events/radixSort.ts';
 import { type Kernels, MAX_CHAIN, NO_ROW } from '../../kernels/kernels.ts';
 import { PURPOSE } from '../../random/philox.ts';
-import { drawIpv6Rows, fillShuffled } from '../batchMaker.ts';
+import { fillShuffled } from '../batchMaker.ts';
 import {
   type BatchShape,
   blocksOf,
@@ -10,21 +10,14 @@ import {
   pairsPerPositive,
   SIZES,
   spanningOf,
-  type TrainingPairs,
 } from '../miniBatch.ts';
 import { levelWhereJoined, PairArranger } from '../pairArranger.ts';
-import type { PrefixRowTree, PrefixTable } from '../prefixes.ts';
+import type { PrefixRowTree } from '../prefixes.ts';
 import { type ShardBorders, shardOf } from '../shards.ts';
 import { LocalRows } from './localRows.ts';
 import { lossUnits, RANK_SIZES, type RankBatch, recordWords } from './rankBatch.ts';
 import type { RankPlan } from './rankPlan.ts';
-
-/** What everybody knows of a batch: the mini-batch `from` … `from + B − 1` of an epoch. */
-export interface BatchPlace {
-  from: number;
-  B: number;
-  epoch: number;
-}
+import type { BatchPlace } from './recordMaker.ts';
 
 /** Records of a batch: those of rank r are records [starts[r], starts[r] + counts[r]) of `words`. */
 export interface Records {
@@ -33,18 +26,16 @@ export interface Records {
   counts: Uint32Array; // (N)
 }
 
-/** Draws a rank's part of mini-batches and orders it, in three steps between which ranks tell each other what they have. Each thread has one of its own. */
+/** Makes a rank's part of mini-batches of the records of all ranks, in two steps between which they tell each other what they have. Each thread has one of its own. */
 export class RankBatchMaker {
   readonly #shape: BatchShape;
   readonly #dimension: number;
-  readonly #data: TrainingPairs;
-  readonly #prefixes: PrefixTable;
   readonly #borders: ShardBorders;
   readonly #plan: RankPlan;
   readonly #rank: number;
   readonly #rows: LocalRows;
   readonly #kernels: Kernels;
-  readonly #seed: [low: number, high: number];
+  readonly #seed: readonly [low: number, high: number];
   readonly #arranger: PairArranger;
   readonly #sort: RadixSort;
   readonly #keys: Uint32Array; // (P)
@@ -66,26 +57,22 @@ export class RankBatchMaker {
   constructor(
     shape: BatchShape,
     dimension: number,
-    data: TrainingPairs,
-    prefixes: PrefixTable,
     ownPrefixes: PrefixRowTree,
     borders: ShardBorders,
     plan: RankPlan,
     rank: number,
-    seed: number,
+    seed: readonly [low: number, high: number],
     kernels: Kernels,
   ) {
     const pairs = pairCapacity(shape);
     this.#shape = shape;
     this.#dimension = dimension;
-    this.#data = data;
-    this.#prefixes = prefixes;
     this.#borders = borders;
     this.#plan = plan;
     this.#rank = rank;
     this.#rows = new LocalRows(ownPrefixes, borders, plan.shares[rank]);
     this.#kernels = kernels;
-    this.#seed = [seed >>> 0, Math.floor(seed / 2 ** 32)];
+    this.#seed = seed;
     this.#arranger = new PairArranger(shape, this.#rows, this.#rows.borders);
     this.#sort = new RadixSort(pairs);
     this.#keys = new Uint32Array(pairs);
@@ -97,54 +84,6 @@ export class RankBatchMaker {
     this.#firstEntity = new Uint32Array(plan.size + 1);
     this.#meets = new Uint8Array(shape.size * plan.subtrees.rank.length);
     this.#spanningOfShared = new Int32Array(plan.shares[rank].shared.length);
-  }
-
-  /**
-   * Draws for this rank's own positives of a batch.
-   * @param pairs   numbers of the own pairs
-   * @param places  of them in the epoch, ascending
-   * @param records overwritten from record `at` on
-   */
-  draw(
-    batch: RankBatch,
-    { from, B, epoch }: BatchPlace,
-    pairs: Uint32Array,
-    places: Uint32Array,
-    records: Uint32Array,
-    at: number,
-  ): void {
-    const R = this.#shape.random;
-    const width = recordWords(this.#shape);
-    const { entityRow, deepest, isIpv6 } = this.#data;
-    const prefixes = this.#prefixes;
-    const { words } = batch.mine;
-    const blocks = blocksOf(R);
-    this.#kernels.randomWords(from, PURPOSE.randomNegatives, epoch, this.#seed, blocks, words, B);
-    const n = pairs.length;
-    const keys = this.#keys;
-    for (let i = 0; i < n; i++) keys[i] = entityRow[pairs[i]];
-    const order = this.#sort.sort(keys, n);
-    const { ownRows } = batch;
-    let own = 0;
-    for (let i = 0; i < n; i++) {
-      const row = keys[order[i]];
-      if (own === 0 || ownRows[own - 1] !== row) ownRows[own++] = row;
-      records[(at + order[i]) * width + 1] = own - 1;
-    }
-    batch.sizes[RANK_SIZES.own] = own;
-    // Short loops, so that many of their reads are under way at once. The words of own places move to the front.
-    const stride = 4 * blocks;
-    for (let i = 0; i < n; i++) {
-      const b = places[i] - from;
-      records[(at + i) * width] = b;
-      for (let r = 0; r < R; r++) words[i * stride + r] = words[b * stride + r];
-    }
-    for (let i = 0; i < n; i++) records[(at + i) * width + 2] = deepest[pairs[i]];
-    prefixes.findIpv4Groups(words, stride, R, n, records, at * width + 3, width);
-    for (let i = 0; i < n; i++) {
-      if (isIpv6[pairs[i]] === 0) continue;
-      drawIpv6Rows(prefixes, this.#seed, epoch, places[i], R, records, (at + i) * width + 3);
-    }
   }
 
   /** From the records of all ranks, what this one has to do; `note` is overwritten with what the others must know of it. */

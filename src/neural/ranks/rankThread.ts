@@ -11,9 +11,10 @@ import { PrefixTable } from '../prefixes.ts';
 import { TOTALS } from '../trainingState.ts';
 import { GATHERED, GRAIN, LOSS_OF_NO_ROW } from '../trainingThread.ts';
 import { lossUnits, noteWords, RANK_SIZES, type RankBatch, recordWords } from './rankBatch.ts';
-import { type BatchPlace, RankBatchMaker } from './rankBatchMaker.ts';
+import { RankBatchMaker } from './rankBatchMaker.ts';
 import { RankLayers } from './rankLayers.ts';
 import { groupSize, type RankState } from './rankState.ts';
+import { type BatchPlace, RecordMaker } from './recordMaker.ts';
 
 /** What one of the threads of a rank does; the first one speaks to the other ranks. The sums are those of `TrainingThread`, bit for bit. */
 export class RankThread {
@@ -23,6 +24,7 @@ export class RankThread {
   readonly #member: CrewMember;
   /** of the first thread alone */
   readonly #ranks: Ranks | undefined;
+  readonly #records: RecordMaker;
   readonly #maker: RankBatchMaker;
   readonly #bytes: MessageBytes;
   readonly #layers: RankLayers | undefined;
@@ -39,16 +41,17 @@ export class RankThread {
         this.#tellAll(own, bytes, all),
       );
     }
+    const seed = [state.seed >>> 0, Math.floor(state.seed / 2 ** 32)] as const;
+    const { shape, data, borders, plan, ranks: own } = state;
+    this.#records = new RecordMaker(shape, data, new PrefixTable(state.prefixParts), seed, kernels);
     this.#maker = new RankBatchMaker(
-      state.shape,
+      shape,
       state.hyperparameters.vectorDim,
-      state.data,
-      new PrefixTable(state.prefixParts),
       new PrefixTable(state.ownPrefixParts),
-      state.borders,
-      state.plan,
-      state.ranks.rank,
-      state.seed,
+      borders,
+      plan,
+      own.rank,
+      seed,
       kernels,
     );
   }
@@ -110,7 +113,7 @@ export class RankThread {
       const [from, to] = [of.starts[batch], of.starts[batch + 1]];
       const [pairs, places] = [of.order.subarray(from, to), of.places.subarray(from, to)];
       const at = from - of.starts[first];
-      this.#maker.draw(this.#state.batches[member.from], placeOf(batch), pairs, places, of.drawn, at);
+      this.#records.draw(this.#state.batches[member.from], placeOf(batch), pairs, places, of.drawn, at);
     }
     member.barrier();
     const countsOf = (rank: number) => of.counts.subarray(rank * batches + first, rank * batches + end);
