@@ -22,6 +22,9 @@ export interface JobOptions {
   command?: string[];
   /** where the compiled drill is, should it be a copy */
   folder?: string;
+  /** what is run in place of Node, for a script */
+  program?: string;
+  cwd?: string;
 }
 
 /** The environment of a process that no launcher started, whatever started the tests. */
@@ -40,6 +43,12 @@ export function runJob(size: number, drill: string[], options: JobOptions = {}):
   return run('mpirun', [...mpirun, ...node, file, ...drill], options);
 }
 
+/** Runs a script of Node's on `size` ranks, each with the same arguments. */
+export function runScript(size: number, script: string[], options: JobOptions = {}): Promise<JobResult> {
+  const mpirun = ['-q', '--allow-run-as-root', '--oversubscribe', '-np', String(size)];
+  return run('mpirun', [...mpirun, options.program ?? process.execPath, ...script], options);
+}
+
 /** Runs a drill without a launcher. */
 export function runDrill(drill: string[], options: JobOptions = {}): Promise<JobResult> {
   return run(process.execPath, [join(import.meta.dirname, DRILL), ...drill], options);
@@ -49,6 +58,7 @@ async function run(command: string, args: string[], options: JobOptions): Promis
   const started = performance.now();
   const child = spawn(command, args, {
     env: plainEnvironment(options.env),
+    cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: (options.timeoutSeconds ?? 120) * 1000,
   });

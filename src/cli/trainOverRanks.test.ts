@@ -1,0 +1,152 @@
+/** `mpirun … ip-insights train` as a user runs it. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { plainEnvironment, runScript } from '../mpi/sampleRanks.ts';
+import { sampleLogins } from './sampleLogins.ts';
+
+const main = fileURLToPath(new URL('./main.js', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'ranks-'));
+after(() => rmSync(folder, { recursive: true }));
+const at = (name: string) => join(folder, name);
+
+const LINES = sampleLogins(6000, 1).trimEnd().split('\n');
+const textOf = (lines: string[]) => `${lines.join('\n')}\n`;
+writeFileSync(at('train.csv'), textOf(LINES));
+writeFileSync(at('later.csv'), sampleLogins(500, 4));
+writeFileSync(at('untimed.csv'), textOf(LINES.map((line) => line.split(',').slice(0, 2).join(','))));
+writeFileSync(at('head.csv'), `user,ip,time\n${textOf(LINES.slice(0, 2000))}`);
+writeFileSync(at('middle.csv.gz'), gzipSync(textOf(LINES.slice(2000, 2500))));
+writeFileSync(at('tail.csv'), `user,ip,time\n${textOf(LINES.slice(2500))}`);
+writeFileSync(at('one.csv'), 'ann,10.0.0.1\n');
+writeFileSync(at('none.csv'), '');
+
+const BASE = ['--epochs', '2', '--vector-dim', '8', '--mini-batch-size', '500', '--seed', '7'];
+
+function trainAlone(model: string, ...args: string[]): string {
+  const { status, stderr } = spawnSync(process.execPath, [main, 'train', ...args, '--model', model], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: plainEnvironment(),
+  });
+  assert.equal(status, 0, stderr);
+  return stderr;
+}
+
+const trainOnRanks = (size: number, model: string, ...args: string[]) =>
+  runScript(size, [main, 'train', ...args, '--model', model], { cwd: folder });
+
+/** Lines that tell no times and rates. */
+const steady = (stderr: string) =>
+  stderr
+    .split('\n')
+    .filter((line) => !/trained in|of [\d,]+ pairs|thread/.test(line))
+    .map((line) => line.replace(/ \([\d.]+ s\)$/, ''));
+
+const CASES: [name: string, sizes: number[], args: string[]][] = [
+  [
+    'with times, validation and a threshold',
+    [2, 3],
+    ['train.csv', '--validation', 'later.csv', '--max-fpr', '0.02'],
+  ],
+  ['three files, one of them gzip, two with header rows', [2, 5], ['head.csv', 'middle.csv.gz', 'tail.csv']],
+  ['without times, in 8 bits', [3], ['untimed.csv', '--quantize']],
+  ['with layers and a half-life', [2], ['train.csv', '--num-ip-encoder-layers', '2', '--half-life', '3']],
+  ['more ranks than events', [3], ['one.csv']],
+];
+
+for (const [name, sizes, args] of CASES) {
+  test(`the model is the same, byte for byte, whatever the number of ranks: ${name}`, async () => {
+    const told = trainAlone('alone.model', ...args, ...BASE);
+    const expected = readFileSync(at('alone.model'));
+    for (const size of sizes) {
+      const { status, stderr } = await trainOnRanks(size, 'ranks.model', ...args, ...BASE);
+      assert.equal(status, 0, stderr);
+      assert.ok(readFileSync(at('ranks.model')).equals(expected), `${size} ranks`);
+      // Once, and not by every rank.
+      assert.deepEqual(
+        steady(stderr),
+        steady(told).map((line) => line.replace('alone.model', 'ranks.model')),
+      );
+      rmSync(at('ranks.model'));
+    }
+  });
+}
+
+const HOST = hostname();
+
+const FAULTS: [name: string, args: string[], status: number, message: string | RegExp][] = [
+  [
+    'a bad line',
+    ['bad.csv'],
+    1,
+    `rank 1 (${HOST}): bad.csv:6001: expected an IP address in field 2, got "nowhere": it is not an IP address. Skip such lines with --on-bad-line=skip.`,
+  ],
+  [
+    'a missing file',
+    ['nothing.csv'],
+    1,
+    `rank 0 (${HOST}): nothing.csv: there is no such file. Check the name, or the folder that the command runs in.`,
+  ],
+  [
+    'an empty file',
+    ['none.csv'],
+    1,
+    `rank 0 (${HOST}): none.csv: expected events (entity,address[,time]), but it is empty.`,
+  ],
+  [
+    'standard input',
+    ['-'],
+    1,
+    `rank 0 (${HOST}): standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.`,
+  ],
+  [
+    'wrong usage',
+    ['train.csv', '--epochs', '0'],
+    2,
+    `rank 0 (${HOST}): --epochs: expected an integer of at least 1, got 0.`,
+  ],
+  [
+    'a loss that is no number',
+    ['train.csv', '--learning-rate', '10', '--weight-decay', '10', '--num-ip-encoder-layers', '100'],
+    1,
+    /^rank 0 \(.*\): epoch \d+, batch \d+: loss is (NaN|Infinity)\. Lower --learning-rate \(now 10\)\.$/,
+  ],
+];
+
+for (const [name, args, expected, message] of FAULTS) {
+  test(`${name}: one message with rank and host, exit code ${expected}, and the older model stays`, async () => {
+    writeFileSync(at('bad.csv'), `${textOf(LINES)}ann,nowhere\n`);
+    writeFileSync(at('old.model'), 'old');
+    const { status, stderr, told } = await trainOnRanks(2, 'old.model', ...BASE, ...args);
+    assert.equal(status, expected, stderr);
+    assert.equal(told.length, 1, stderr);
+    if (typeof message === 'string') assert.equal(told[0], message);
+    else assert.match(told[0], message);
+    assert.equal(readFileSync(at('old.model'), 'utf8'), 'old');
+    assert.deepEqual(
+      readdirSync(folder).filter((file) => /part|tmp/.test(file)),
+      [],
+    );
+  });
+}
+
+test('what every rank must be started with is compared before anything is read', async () => {
+  const script = at('differing.sh');
+  writeFileSync(
+    script,
+    `#!/bin/sh\nexec "$0.node" "$1" train train.csv --model x.model --epochs $((2 + OMPI_COMM_WORLD_RANK)) --seed 7\n`,
+  );
+  writeFileSync(`${script}.node`, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
+  for (const file of [script, `${script}.node`]) chmodSync(file, 0o755);
+  const { status, stderr, told } = await runScript(2, [main], { cwd: folder, program: script });
+  assert.equal(status, 1, stderr);
+  assert.deepEqual(told, [
+    `rank 0 (${HOST}): --epochs: expected the same on all ranks, got "2" on rank 0 (${HOST}) and "3" on rank 1 (${HOST}). Start every rank with the same version and options.`,
+  ]);
+});
