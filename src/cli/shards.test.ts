@@ -21,11 +21,18 @@ const environment = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(SLURM_|JOB_COMPLETION_|AWS_BATCH_)/.test(name)),
 );
 
+/** What is said whatever the time it takes. */
+const withoutProgress = (text: string) =>
+  text
+    .split('\n')
+    .filter((line) => !/(\/s(, .* left)?|: [\d.]+ s)$/.test(line))
+    .join('\n');
+
 function run(args: string[], variables: Record<string, string> = {}) {
   const env = { ...environment, ...variables };
   const options = { cwd: folder, encoding: 'utf8', input: '', env, maxBuffer: 1 << 28 } as const;
   const { status, stdout, stderr } = spawnSync(process.execPath, [MAIN, ...args], options);
-  return { status, stdout, stderr };
+  return { status, stdout, stderr: withoutProgress(stderr) };
 }
 
 write('train.csv', sampleLogins(3000, 1));

@@ -45,7 +45,7 @@ const trainOnRanks = (size: number, model: string, ...args: string[]) =>
 const steady = (stderr: string) =>
   stderr
     .split('\n')
-    .filter((line) => !/trained in|of [\d,]+ pairs|thread/.test(line))
+    .filter((line) => !/trained in|of [\d,]+ pairs|thread|^reading /.test(line))
     .map((line) => line.replace(/ \([\d.]+ s\)$/, ''));
 
 const CASES: [name: string, sizes: number[], args: string[]][] = [
