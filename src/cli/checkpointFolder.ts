@@ -4,21 +4,30 @@ import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import { AtomicFile, removeLeftParts, writeFailure } from '../files/atomicFile.ts';
 import { OpenFile } from '../files/openFile.ts';
+import { told } from '../history/rankColumns.ts';
 import { Checkpoints } from '../model/checkpointFile.ts';
+import type { VectorTraining } from '../model/learner.ts';
 import type { EpochRecord } from '../model/modelCard.ts';
 import type { CheckpointKeeper, TrainingStage } from '../model/trainModel.ts';
+import { alone, type Ranks } from '../mpi/ranks.ts';
 import type { Place } from '../neural/runTraining.ts';
-import type { Training } from '../neural/train.ts';
 
 /** The two trainings of a model have a file each. */
 const FILE_NAMES: Record<TrainingStage, string> = { fit: 'fit.checkpoint', final: 'training.checkpoint' };
 
-/** `--checkpoint`: the last checkpoint of a training as a file in a folder. */
+/** What a job that breaks off says to whoever keeps no checkpoints. */
+export const NOTHING_KEPT = 'No checkpoint was kept; --checkpoint FOLDER keeps one after every epoch.';
+
+/**
+ * `--checkpoint`: the last checkpoint of a training as a file in a folder. With several ranks each has one of the same folder, and
+ * all call its methods together; the first one writes and speaks.
+ */
 export class CheckpointFolder implements CheckpointKeeper {
   readonly #folder: string;
   #path: string;
   readonly #minutes: number | undefined;
   readonly #tell: (line: string) => void;
+  readonly #ranks: Ranks;
   /** where the training went on; undefined: it began at the beginning */
   resumedFrom: Place | undefined;
   /** the file that another run would go on from; undefined: there is none that is known to be good */
@@ -31,11 +40,20 @@ export class CheckpointFolder implements CheckpointKeeper {
    * @param tell    writes a line for the person who waits
    * @throws InputError where the folder cannot be made
    */
-  constructor(folder: string, minutes: number | undefined, tell: (line: string) => void) {
+  constructor(
+    folder: string,
+    minutes: number | undefined,
+    tell: (line: string) => void,
+    ranks = alone('localhost'),
+  ) {
+    const isFirst = ranks.rank === 0;
     this.#folder = folder;
     this.#path = join(folder, FILE_NAMES.final);
-    this.#minutes = minutes;
-    this.#tell = tell;
+    this.#minutes = isFirst ? minutes : undefined;
+    this.#tell = isFirst ? tell : () => {};
+    this.#ranks = ranks;
+    ranks.advise('No checkpoint was kept yet: run the same command again.');
+    if (!isFirst) return;
     try {
       mkdirSync(folder, { recursive: true });
       for (const name of Object.values(FILE_NAMES)) removeLeftParts(join(folder, name));
@@ -52,16 +70,17 @@ export class CheckpointFolder implements CheckpointKeeper {
 
   restore(
     stage: TrainingStage,
-    training: Training,
+    training: VectorTraining,
     history: EpochRecord[],
     validation: Events | undefined,
+    validationIndex?: Float64Array | undefined,
   ): Place | undefined {
     this.#path = join(this.#folder, FILE_NAMES[stage]);
-    this.#checkpoints = new Checkpoints(training, validation);
-    if (!statSync(this.#path, { throwIfNoEntry: false })) return undefined;
+    this.#checkpoints = new Checkpoints(training, validation, validationIndex);
     const kept = this.#read(this.#checkpoints);
+    if (!kept) return undefined;
     history.push(...kept.history);
-    this.keptIn = this.#path;
+    this.#isKept();
     const { epoch, batch } = kept.place;
     const done = [counted(epoch, 'epoch')];
     if (batch > 0) done.push(counted(batch, 'mini-batch', 'mini-batches'));
@@ -71,12 +90,19 @@ export class CheckpointFolder implements CheckpointKeeper {
   }
 
   #read(checkpoints: Checkpoints): ReturnType<Checkpoints['restore']> {
-    const file = new OpenFile(this.#path);
+    const isThere = statSync(this.#path, { throwIfNoEntry: false }) !== undefined;
+    const file = isThere ? new OpenFile(this.#path) : undefined;
     try {
       return checkpoints.restore(file, this.#path);
     } finally {
-      file.close();
+      file?.close();
     }
+  }
+
+  /** The file is whole: a job that breaks off says so. */
+  #isKept(): void {
+    this.keptIn = this.#path;
+    this.#ranks.advise(`Continue from ${this.#path}: run the same command again, with any number of ranks.`);
   }
 
   start(pause: () => void): void {
@@ -87,22 +113,67 @@ export class CheckpointFolder implements CheckpointKeeper {
   /** A disk that is full does not end the training: what it has learned would be lost. */
   save(place: Place, history: EpochRecord[]): void {
     const started = performance.now();
-    let file: AtomicFile | undefined;
+    const file = new FileIfPossible(this.#path, this.#ranks.rank === 0);
     try {
-      file = new AtomicFile(this.#path);
-      this.#checkpoints?.write(place, history, (bytes) => file?.write(bytes));
+      this.#checkpoints?.write(place, history, (bytes) => file.write(bytes));
       file.commit();
-      this.keptIn = this.#path;
+    } finally {
+      file.abandon();
+    }
+    const [isKept] = told(this.#ranks, Uint8Array, Uint8Array.of(file.failure === undefined ? 1 : 0));
+    if (isKept === 1) {
+      this.#isKept();
       const seconds = (performance.now() - started) / 1000;
       this.#tell(`${this.#path}: ${(file.sizeBytes / 1e6).toFixed(1)} MB written in ${seconds.toFixed(1)} s`);
-    } catch (error) {
-      this.#tell(`warning: no checkpoint: ${(error as Error).message} The training goes on.`);
-    } finally {
-      file?.abandon();
+    } else {
+      this.#tell(`warning: no checkpoint: ${file.failure?.message} The training goes on.`);
     }
   }
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+}
+
+/**
+ * A file that takes all it is given, and writes until something fails: ranks that send what it is to hold must not stop half-way.
+ */
+class FileIfPossible {
+  #file: AtomicFile | undefined;
+  /** why there will be no file */
+  failure: Error | undefined;
+
+  /** @param isWanted whether there is to be one at all */
+  constructor(path: string, isWanted: boolean) {
+    if (isWanted) {
+      this.#try(() => {
+        this.#file = new AtomicFile(path);
+      });
+    }
+  }
+
+  get sizeBytes(): number {
+    return this.#file?.sizeBytes ?? 0;
+  }
+
+  write(bytes: Uint8Array): void {
+    this.#try(() => this.#file?.write(bytes));
+  }
+
+  commit(): void {
+    this.#try(() => this.#file?.commit());
+  }
+
+  abandon(): void {
+    this.#file?.abandon();
+  }
+
+  #try(action: () => void): void {
+    if (this.failure) return;
+    try {
+      action();
+    } catch (error) {
+      this.failure = error as Error;
+    }
   }
 }

@@ -288,7 +288,7 @@ test('the checkpoint of another training, a damaged one and no folder for one: 1
     [
       [...validated, '--validation', 'other.csv'],
       file,
-      other(`the SHA-256 of the validation data was ${sha}, is now ${sha}`),
+      other(`the checksum of the validation data was ${sha}, is now ${sha}`),
     ],
     [validated, another, other(`the version of ip-insights was 0.0.9, is now ${version}`)],
     [[...validated, '--kernels', 'plain'], file, other('the kind of kernels was WebAssembly, is now plain')],

@@ -1,13 +1,13 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Command } from 'commander';
-import { InputError, quoted, UsageError } from '../errors.ts';
+import { quoted, UsageError } from '../errors.ts';
 import { saveModel } from '../model/savedModel.ts';
 import { agree } from '../mpi/agreement.ts';
-import type { Ranks } from '../mpi/ranks.ts';
+import { type Ranks, ranksOfHost } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { version } from '../version.ts';
-import { CheckpointFolder } from './checkpointFolder.ts';
+import { CheckpointFolder, NOTHING_KEPT } from './checkpointFolder.ts';
 import {
   addHyperparameterOptions,
   addModelOptions,
@@ -157,15 +157,13 @@ async function trainFiles(_ranks: Ranks, options: TrainFiles): Promise<void> {
 
 /** The same on all ranks together; the first one writes the model. */
 async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<void> {
-  const { events: train, validation, model: path, checkpoint, onBadLine } = options;
-  if (checkpoint) {
-    throw new InputError(
-      '--checkpoint: expected one rank, got several, which cannot keep one yet. Leave it out.',
-    );
-  }
+  const { events: train, validation, model: path, checkpoint: kept, onBadLine } = options;
   const isFirst = ranks.rank === 0;
   if (isFirst) requireFolder(path);
   const shown = new ShownTraining();
+  ranks.advise(NOTHING_KEPT);
+  const checkpoint =
+    kept && new CheckpointFolder(kept.folder, kept.minutes, (line) => shown.tell(line), ranks);
   const tell = (line: string) => {
     if (isFirst) process.stderr.write(`${line}\n`);
   };
@@ -175,7 +173,7 @@ async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<v
   const share = { ranks, index: read.train.index, validationIndex: read.validation?.index };
   const threads = options.threads ?? threadsOfRank(ranks);
   const model = await shown.trainOverRanks(read.train.events, share, {
-    ...{ hyperparameters, seed, threads, kernels, validation: read.validation?.events },
+    ...{ hyperparameters, seed, threads, kernels, checkpoint, validation: read.validation?.events },
     ...{ tables, halfLifeDays, quantize, threshold },
   });
   if (!model) return;
@@ -186,9 +184,8 @@ async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<v
 }
 
 /** Ranks of one computer share its cores, unless the launcher has given each some of its own. */
-function threadsOfRank({ hosts, rank }: Ranks): number {
+function threadsOfRank(ranks: Ranks): number {
   const own = availableParallelism();
   if (own < cpus().length) return own;
-  const neighbours = hosts.filter((host) => host === hosts[rank]).length;
-  return Math.max(1, Math.floor(own / neighbours));
+  return Math.max(1, Math.floor(own / ranksOfHost(ranks)));
 }

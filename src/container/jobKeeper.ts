@@ -1,10 +1,10 @@
 import type { CheckpointFolder } from '../cli/checkpointFolder.ts';
 import type { Events } from '../events/events.ts';
 import { removeUnfinished, SIGNAL_EXIT_CODES, type Signal } from '../files/atomicFile.ts';
+import type { VectorTraining } from '../model/learner.ts';
 import type { EpochRecord } from '../model/modelCard.ts';
 import type { CheckpointKeeper, TrainingStage } from '../model/trainModel.ts';
 import type { Place } from '../neural/runTraining.ts';
-import type { Training } from '../neural/train.ts';
 import type { MetricLines } from './metricLines.ts';
 import { OPT_ML } from './optMl.ts';
 
@@ -39,7 +39,7 @@ export class JobKeeper implements CheckpointKeeper {
 
   restore(
     stage: TrainingStage,
-    training: Training,
+    training: VectorTraining,
     history: EpochRecord[],
     validation: Events | undefined,
   ): Place | undefined {

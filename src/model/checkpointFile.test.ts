@@ -10,6 +10,7 @@ import type { Place } from '../neural/runTraining.ts';
 import { type EpochProgress, progressOf, Training } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { Checkpoints } from './checkpointFile.ts';
+import type { VectorTraining } from './learner.ts';
 import type { EpochRecord } from './modelCard.ts';
 import { headerLength, headerOf, sealed, withHeader, written } from './sampleModelFile.ts';
 import { inMemory } from './sectionFile.ts';
@@ -99,7 +100,7 @@ for (const kernels of ['auto', 'plain'] as const) {
       assert.equal(files.length, 1 + 3 * 5);
       for (const [place, file] of files) {
         const again = start(given);
-        const kept = again.checkpoints.restore(inMemory(file), 'c');
+        const kept = again.checkpoints.restore(inMemory(file), 'c')!;
         assert.deepEqual(kept, { place, history: history.slice(0, place.epoch) });
         assert.deepEqual(save(again, place, kept.history), file);
         trainFrom(again, place, (_, ended) => ended && kept.history.push(recordOf(ended)));
@@ -124,14 +125,14 @@ class EveryBatch implements CheckpointKeeper {
 
   restore(
     stage: string,
-    training: Training,
+    training: VectorTraining,
     history: EpochRecord[],
     validation: Events | undefined,
   ): Place | undefined {
     this.#checkpoints = new Checkpoints(training, validation);
     this.#isFinal = stage === 'final';
     if (!this.#from || !this.#isFinal) return undefined;
-    const kept = this.#checkpoints.restore(inMemory(this.#from), 'c');
+    const kept = this.#checkpoints.restore(inMemory(this.#from), 'c')!;
     history.push(...kept.history);
     return kept.place;
   }
@@ -202,14 +203,14 @@ test('the place of the bytes in memory does not matter, shared memory included',
 });
 
 const SAME = 'Use the same data and options, or another --checkpoint folder.';
-const SHA = '[0-9a-f]{64}';
+const SUM = '[0-9a-f]{64}';
 const OTHERS: [name: string, of: Given, now: Given, what: string][] = [
   ['more events', {}, { events: someEvents(71) }, 'the number of distinct pairs was 70, is now 71'],
   [
     'other events',
     {},
     { events: OTHER_EVENTS },
-    `the SHA-256 of the training data was ${SHA}, is now ${SHA}`,
+    `the checksum of the training data was ${SUM}, is now ${SUM}`,
   ],
   ['another seed', {}, { seed: 2 ** 53 - 1 }, '--seed was 3, is now 9007199254740991'],
   ['other kernels', {}, { kernels: 'plain' }, 'the kind of kernels was WebAssembly, is now plain'],
@@ -217,19 +218,19 @@ const OTHERS: [name: string, of: Given, now: Given, what: string][] = [
     'validation data',
     {},
     { validation: EVENTS },
-    `the SHA-256 of the validation data was none, is now ${SHA}`,
+    `the checksum of the validation data was none, is now ${SUM}`,
   ],
   [
     'no validation data',
     { validation: EVENTS },
     {},
-    `the SHA-256 of the validation data was ${SHA}, is now none`,
+    `the checksum of the validation data was ${SUM}, is now none`,
   ],
   [
     'other validation data',
     { validation: EVENTS },
     { validation: OTHER_EVENTS },
-    `the SHA-256 of the validation data was ${SHA}, is now ${SHA}`,
+    `the checksum of the validation data was ${SUM}, is now ${SUM}`,
   ],
 ];
 const HYPERPARAMETERS: [Partial<Hyperparameters>, string][] = [
@@ -288,10 +289,10 @@ const DAMAGE: [name: string, file: Uint8Array, message: string][] = [
   ],
   [
     'a later version',
-    changed(8, 2),
-    'written as v2, this build reads v1. Upgrade, or remove it to start from the beginning.',
+    changed(8, 3),
+    'written as v3, this build reads v2. Upgrade, or remove it to start from the beginning.',
   ],
-  ['an earlier version', changed(8, 0), `written as v0, this build reads v1. ${remove}`],
+  ['an earlier version', changed(8, 1), `written as v1, this build reads v2. ${remove}`],
   ['the first 15 bytes', bytes.slice(0, 15), `is cut short inside its first 16 bytes. ${copyAgain}`],
   ['half a header', bytes.slice(0, 100), `is cut short inside its header. ${copyAgain}`],
   ['no JSON', changed(17, 0), `its header is not JSON: the file was changed or damaged. ${copyAgain}`],

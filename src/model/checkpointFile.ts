@@ -1,24 +1,19 @@
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
-import type { Rows } from '../kernels/kernels.ts';
+import { alone, type Ranks } from '../mpi/ranks.ts';
 import { HYPERPARAMETERS, type Hyperparameters, optionName } from '../neural/hyperparameters.ts';
+import { RankTraining } from '../neural/ranks/rankTraining.ts';
 import type { Place } from '../neural/runTraining.ts';
-import type { Training } from '../neural/train.ts';
 import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
+import { type SectionPart, sectionBytes, sectionParts, toldOf } from './checkpointSections.ts';
+import { checksumOfEvents, checksumOfPairs } from './dataChecksum.ts';
+import type { VectorTraining } from './learner.ts';
 import type { EpochRecord } from './modelCard.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFileKind.ts';
-import {
-  type Column,
-  type FileKind,
-  inMemory,
-  openSections,
-  pieces,
-  type Source,
-  writeSections,
-} from './sectionFile.ts';
+import { requireSameFile } from './sameFile.ts';
+import { type FileKind, openSections, type Source, writeSections } from './sectionFile.ts';
 
 const size = z.number().int().nonnegative();
 const cardSchema = z.strictObject({
@@ -27,8 +22,8 @@ const cardSchema = z.strictObject({
   kernels: z.enum(['plain', 'WebAssembly']),
   hyperparameters: hyperparametersSchema,
   seed: size,
-  data: z.strictObject({ events: size, prefixes: size, sha256: z.string() }),
-  validationSha256: z.string().nullable(),
+  data: z.strictObject({ events: size, prefixes: size, checksum: z.string() }),
+  validationChecksum: z.string().nullable(),
   /** mini-batches done in an epoch, both from 0 */
   place: z.strictObject({ epoch: size, batch: size }),
   totals: z.strictObject({ lossNats: z.number(), correct: size }),
@@ -38,7 +33,7 @@ type CheckpointCard = z.infer<typeof cardSchema>;
 
 const CHECKPOINT_FILE: FileKind<CheckpointCard> = {
   magic: 'IPINSCKP',
-  version: 1,
+  version: 2,
   what: 'a checkpoint',
   makeOne: 'Remove it to start from the beginning.',
   getAnother: 'Copy it again, or remove it to start from the beginning.',
@@ -61,61 +56,64 @@ const CHECKPOINT_FILE: FileKind<CheckpointCard> = {
   },
 };
 
-const TABLES = ['entity', 'prefix', 'layer'] as const;
-
-const tablesOf = ({ state }: Training): Record<(typeof TABLES)[number], Rows[]> => ({
-  entity: [state.tables.entities],
-  prefix: [state.tables.prefixes],
-  layer: state.tables.layers,
-});
-
-/** What a checkpoint is compared by, apart from the learned tables. */
+/** What a checkpoint is compared by, apart from the learned tables. Called by all ranks. */
 function describe(
-  training: Training,
+  training: VectorTraining,
+  ranks: Ranks,
   validation: Events | undefined,
+  validationIndex: Float64Array | undefined,
 ): Omit<CheckpointCard, 'place' | 'totals' | 'history'> {
-  const { hyperparameters, seed, data } = training.state;
+  const { hyperparameters, seed, data: pairs } = training.state;
   const { rows } = training.prefixes;
+  const numbered =
+    training instanceof RankTraining
+      ? { pairs, firstRow: training.entityRows.first, numbers: training.state.numbers }
+      : { pairs, firstRow: 0, numbers: undefined };
   return {
     madeBy: version,
     kernels: training.kernelMemory ? 'WebAssembly' : 'plain',
     hyperparameters,
     seed,
     data: {
-      events: data.count,
+      events: training instanceof RankTraining ? training.state.pairs : pairs.count,
       prefixes: rows.count,
-      sha256: digest([data.entityRow, data.deepest, rows.high, rows.low, rows.level]),
+      checksum: checksumOfPairs(ranks, numbered, rows),
     },
-    validationSha256: validation
-      ? digest([validation.entity, validation.addresses, hashesOf(validation)])
-      : null,
+    validationChecksum: validation ? checksumOfEvents(ranks, validation, validationIndex) : null,
   };
 }
 
-function hashesOf({ entities }: Events): Uint32Array {
-  const hashes = new Uint32Array(entities.count * 2);
-  for (let e = 0; e < entities.count; e++) hashes.set(entities.hashOf(e), e * 2);
-  return hashes;
-}
-
-function digest(columns: Column[]): string {
-  const hash = createHash('sha256');
-  for (const column of columns) for (const piece of pieces(inMemory(column))) hash.update(piece);
-  return hash.digest('hex');
-}
-
-/** Writes checkpoints of one training, and takes one up again. */
+/**
+ * Writes checkpoints of one training, and takes one up again. The file is the same for any number of ranks: all of them call
+ * its methods together, and the first one writes.
+ */
 export class Checkpoints {
-  readonly #training: Training;
+  readonly #training: VectorTraining;
+  readonly #ranks: Ranks;
   readonly #description: ReturnType<typeof describe>;
+  readonly #parts: Record<string, SectionPart>;
 
-  constructor(training: Training, validation: Events | undefined) {
+  /**
+   * @param validation      events of this rank
+   * @param validationIndex number of each among those of all ranks; undefined: this process has them all
+   */
+  constructor(
+    training: VectorTraining,
+    validation: Events | undefined,
+    validationIndex?: Float64Array | undefined,
+  ) {
     this.#training = training;
-    this.#description = describe(training, validation);
+    this.#ranks = training instanceof RankTraining ? training.ranks : alone('localhost');
+    this.#description = describe(training, this.#ranks, validation, validationIndex);
+    this.#parts = sectionParts(training);
   }
 
-  /** Writes everything that is needed to go on from a place, while nothing changes. */
+  /**
+   * Writes everything that is needed to go on from a place, while nothing changes.
+   * @param write of the first rank, which alone calls it. It must not throw where there are several: the others would wait
+   */
   write(place: Place, history: EpochRecord[], write: (bytes: Uint8Array) => void): void {
+    const ranks = this.#ranks;
     const { totals } = this.#training.state;
     const card = {
       ...this.#description,
@@ -123,35 +121,37 @@ export class Checkpoints {
       totals: { lossNats: totals[TOTALS.lossNats], correct: totals[TOTALS.correct] },
       history,
     };
-    writeSections(CHECKPOINT_FILE, card, this.#columns(), write);
+    const bytes = Object.fromEntries(
+      CHECKPOINT_FILE.layout(card).map(([name]) => [name, sectionBytes(ranks, this.#parts[name])]),
+    );
+    if (ranks.rank === 0) writeSections(CHECKPOINT_FILE, card, bytes, write);
+    else for (const section of Object.values(bytes)) for (const _ of section);
   }
 
   /**
    * Puts what a checkpoint holds into the training, without a copy of the tables on the way. Where that fails the training
    * is of no more use.
-   * @param name how messages call the file
-   * @throws InputError where it is damaged, or belongs to another training
+   * @param source the file as this rank sees it; undefined where it sees none
+   * @param name   how messages call the file
+   * @returns undefined where no rank sees one
+   * @throws InputError where it is damaged, belongs to another training, or is not the same for all ranks
    */
-  restore(source: Source, name: string): { place: Place; history: EpochRecord[] } {
-    const { card, fill } = openSections(CHECKPOINT_FILE, source, name);
+  restore(source: Source | undefined, name: string): { place: Place; history: EpochRecord[] } | undefined {
+    const ranks = this.#ranks;
+    if (!requireSameFile(ranks, source, name)) return undefined;
+    const checksum = ranks.rank === 0 ? 'verify' : 'elsewhere';
+    const { card, fill } = openSections(CHECKPOINT_FILE, toldOf(ranks, source), name, checksum);
     this.#requireSameTraining(card, name);
-    for (const [section, columns] of Object.entries(this.#columns())) fill(section, columns);
+    for (const [section, { here }] of Object.entries(this.#parts)) {
+      for (const { column, from } of here) fill(section, column, from);
+    }
     const { totals } = this.#training.state;
     totals[TOTALS.batches] = card.place.batch;
     totals[TOTALS.lossNats] = card.totals.lossNats;
     totals[TOTALS.correct] = card.totals.correct;
+    // Nobody goes on before the first has found the file whole.
+    ranks.barrier();
     return { place: card.place, history: card.history };
-  }
-
-  /** What learns, by section. */
-  #columns(): Record<string, Column[]> {
-    const columns: Record<string, Column[]> = {};
-    for (const [name, rows] of Object.entries(tablesOf(this.#training))) {
-      columns[`${name}_vectors`] = rows.map(({ vectors }) => vectors as Float32Array);
-      columns[`${name}_moment`] = rows.map(({ moment }) => moment as Float32Array);
-      columns[`${name}_steps`] = rows.map(({ steps }) => steps);
-    }
-    return columns;
   }
 
   #requireSameTraining(card: CheckpointCard, name: string): void {
@@ -172,11 +172,11 @@ export class Checkpoints {
       );
     }
     differs('--seed', card.seed, ours.seed);
-    differs('the SHA-256 of the training data', card.data.sha256, ours.data.sha256);
+    differs('the checksum of the training data', card.data.checksum, ours.data.checksum);
     differs(
-      'the SHA-256 of the validation data',
-      card.validationSha256 ?? 'none',
-      ours.validationSha256 ?? 'none',
+      'the checksum of the validation data',
+      card.validationChecksum ?? 'none',
+      ours.validationChecksum ?? 'none',
     );
     differs('the kind of kernels', card.kernels, ours.kernels);
   }

@@ -6,7 +6,7 @@ import { quantized } from '../neural/byteVectors.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import type { Weights } from '../neural/network.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
-import type { RunnableTraining } from '../neural/runTraining.ts';
+import type { RankTraining } from '../neural/ranks/rankTraining.ts';
 import { Training } from '../neural/train.ts';
 import { Discriminator } from './discriminator.ts';
 import { NeuralScorer } from './neuralScorer.ts';
@@ -19,8 +19,11 @@ export interface LearnSettings {
   threads: number;
 }
 
+/** A training of the vectors: here, or this rank's part of one. */
+export type VectorTraining = Training | RankTraining;
+
 /** A training of the vectors, here or over all ranks; ranks call its methods together. */
-export interface Learner<T extends RunnableTraining = RunnableTraining> {
+export interface Learner<T extends VectorTraining = VectorTraining> {
   training: T;
   /** distinct pairs that an epoch goes over, of all ranks */
   pairs: number;

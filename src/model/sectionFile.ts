@@ -95,12 +95,12 @@ export function* pieces(source: Source, end = source.sizeBytes): Generator<Uint8
 
 /**
  * Writes a file piece by piece.
- * @param columns for each section what stands in it, one after the other
+ * @param columns for each section what stands in it, one after the other; asked for in the order of the layout
  */
 export function writeSections<Card>(
   kind: FileKind<Card>,
   givenCard: Card,
-  columns: Record<string, Column[]>,
+  columns: Record<string, Iterable<Bytes>>,
   write: (bytes: Uint8Array) => void,
 ): void {
   // Puts the keys into the order of the schema, and would find a card that no reader takes.
@@ -150,27 +150,31 @@ export function headOf<Card>(kind: FileKind<Card>, card: Card): Uint8Array {
 export interface StoredSections<Card> {
   card: Card;
   /**
-   * Fills arrays, one after the other, with a section.
+   * Fills an array with a part of a section.
+   * @param from the first of its elements
    * @throws InputError where it has numbers that are not finite
    */
-  fill(name: string, columns: Column[]): void;
+  fill(name: string, column: Column, from: number): void;
 }
 
 /**
  * Checks a whole file; its sections are then read to where they belong, so that no table is in memory twice.
+ * @param checksum whether to look at it, or another process does
  * @throws InputError for every kind of damage, with a sentence of its own
  */
-export function openSections<Card>(kind: FileKind<Card>, source: Source, name: string): StoredSections<Card> {
-  const { card, sections } = checkFile(kind, source, name);
+export function openSections<Card>(
+  kind: FileKind<Card>,
+  source: Source,
+  name: string,
+  checksum: Checksum,
+): StoredSections<Card> {
+  const { card, sections } = checkFile(kind, source, name, checksum);
   return {
     card,
-    fill(wantedName, columns) {
-      let at = sections.find((section) => section.name === wantedName)!.offset;
-      for (const column of columns) {
-        source.fill(at, column);
-        at += column.byteLength;
-        if (column instanceof Float32Array) requireFinite(kind, column, wantedName, name);
-      }
+    fill(wantedName, column, from) {
+      const { offset } = sections.find((section) => section.name === wantedName)!;
+      source.fill(offset + from * column.BYTES_PER_ELEMENT, column);
+      if (column instanceof Float32Array) requireFinite(kind, column, wantedName, name);
     },
   };
 }

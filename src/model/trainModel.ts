@@ -14,13 +14,13 @@ import { alone, type Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixLevels.ts';
 import { type Place, runTraining } from '../neural/runTraining.ts';
-import { type EpochProgress, Training } from '../neural/train.ts';
+import type { EpochProgress } from '../neural/train.ts';
 import { version } from '../version.ts';
 import { entityShards } from './entityShards.ts';
 import { decayOf, type EarlyVectors, type FittedModel, fitModel } from './fitModel.ts';
 import { gatherAccounts } from './gatherAccounts.ts';
 import { holdOut } from './holdOut.ts';
-import { type LearnedVectors, type Learner, learnAlone } from './learner.ts';
+import { type LearnedVectors, type Learner, learnAlone, type VectorTraining } from './learner.ts';
 import { learnOverRanks } from './learnOverRanks.ts';
 import { Model } from './model.ts';
 import type { EpochRecord, ModelCard } from './modelCard.ts';
@@ -40,14 +40,20 @@ export interface ProviderTable {
   sha256: string;
 }
 
-/** Keeps what a training has learned, so that another one can go on from there. */
+/** Keeps what a training has learned, so that another one can go on from there. With several ranks each has one, called by all together. */
 export interface CheckpointKeeper {
-  /** Puts what was kept into the training and the history. @returns from where to go on; undefined: nothing is kept */
+  /**
+   * Puts what was kept into the training and the history.
+   * @param validation      events of this rank
+   * @param validationIndex number of each among those of all ranks; undefined: this process has them all
+   * @returns from where to go on; undefined: nothing is kept
+   */
   restore(
     stage: TrainingStage,
-    training: Training,
+    training: VectorTraining,
     history: EpochRecord[],
     validation: Events | undefined,
+    validationIndex?: Float64Array | undefined,
   ): Place | undefined;
   /** The training runs; `pause` has `save` called between two mini-batches. */
   start(pause: () => void): void;
@@ -133,9 +139,6 @@ export async function trainOverRanks(
 ): Promise<Model | undefined> {
   const { ranks, index } = share;
   const { seed = 1, tables = [], halfLifeDays } = options;
-  if (ranks.size > 1 && options.checkpoint) {
-    throw new InputError('--checkpoint: expected one rank, got several, which do not keep any yet.');
-  }
   const described = describe(events, ranks);
   if (described.events === 0) throw new InputError('train: expected at least one event, got none.');
   const seen = SeenEntities.of(events);
@@ -242,8 +245,7 @@ async function learnVectors(
   const validation = stage === 'final' ? options.validation : undefined;
   const areaUnderCurve = validation && learner.discriminate(validation);
   const { training } = learner;
-  const kept =
-    training instanceof Training ? checkpoint?.restore(stage, training, records, validation) : undefined;
+  const kept = checkpoint?.restore(stage, training, records, validation, share.validationIndex);
   const from = kept ?? { epoch: 0, batch: 0 };
   await runTraining(training, from, {
     signal: options.signal,

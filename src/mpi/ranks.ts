@@ -77,6 +77,10 @@ export interface Ranks {
   abort(status: number, message?: string): Promise<never>;
 }
 
+/** How many ranks this one's computer has, this one included: they share its cores and memory. */
+export const ranksOfHost = ({ hosts, rank }: Pick<Ranks, 'hosts' | 'rank'>): number =>
+  hosts.filter((host) => host === hosts[rank]).length;
+
 /** One rank, without MPI: every operation is a copy of its own bytes, or nothing. */
 export function alone(host: string): Ranks {
   return {

@@ -70,6 +70,16 @@ export function rankOfRow({ shares }: RankPlan, row: number): number {
   return rank;
 }
 
+/** The address rows of which each rank is the first that has them: they follow each other, and are all. */
+export function ownAddressRows({ shares }: RankPlan): Range[] {
+  let before = 0;
+  return shares.map(({ rows }) => {
+    const own = { first: before, end: Math.max(before, rows.end) };
+    before = own.end;
+    return own;
+  });
+}
+
 /** Virtual shards [first, first + 2^n) that one rank has and that form a subtree: what it adds up for an entity it sends as one sum. */
 export interface Subtrees {
   /** of each shard: its subtree, ascending */
