@@ -12,7 +12,7 @@ import { RankTraining } from '../neural/ranks/rankTraining.ts';
 import { trainingPairs } from '../neural/trainingState.ts';
 import { areaUnderCurve, rankScores } from '../ranking/roc.ts';
 import { drawDiscriminated } from './discriminator.ts';
-import type { LearnedVectors, Learner, LearnSettings } from './learner.ts';
+import { freeMemoryBytes, type LearnedVectors, type Learner, type LearnSettings } from './learner.ts';
 import type { RankShare } from './trainModel.ts';
 
 /** An epoch's order knows no more. */
@@ -38,9 +38,11 @@ export function learnOverRanks(
     );
   }
   const prefixes = gatherPrefixes(ranks, pairs.addresses);
+  // Before the training: all ranks of a computer ask while none has taken its memory.
+  const free = freeMemoryBytes();
   const data = trainingPairs(pairs, prefixes, h.numEntityVectors);
   const own = { data, numbers: Uint32Array.from(numbers), total: count };
-  const training = new RankTraining(ranks, own, prefixes, h, seed, kernels, threads);
+  const training = new RankTraining(ranks, own, prefixes, h, seed, kernels, threads, free);
   const listOf = (some: Events) => {
     const { entityRow, deepest } = trainingPairs(some, prefixes, h.numEntityVectors);
     for (let i = 0; i < entityRow.length; i++) entityRow[i] -= training.entityRows.first;

@@ -1,13 +1,13 @@
-import { grouped, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { AvailableKernels } from '../kernels/available.ts';
 import { CrewMember, createControl } from '../kernels/crew.ts';
 import type { Floats, Kernels } from '../kernels/kernels.ts';
-import { type Memory, separateBuffers, sizeBytesOf } from '../kernels/memory.ts';
+import { type Memory, separateBuffers } from '../kernels/memory.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../kernels/webAssembly.ts';
-import { type Hyperparameters, optionName } from './hyperparameters.ts';
-import { type BatchShape, pairsPerPositive } from './miniBatch.ts';
+import type { Hyperparameters } from './hyperparameters.ts';
+import { needsOfTraining } from './memoryNeeds.ts';
+import { pairsPerPositive } from './miniBatch.ts';
 import { addUpChains, type Weights } from './network.ts';
 import { PrefixTable } from './prefixes.ts';
 import { countTerms, shardBorders } from './shards.ts';
@@ -67,7 +67,7 @@ export class Training {
     const prefixRows = this.prefixes.rows.count;
     const shape = batchShape(h, events.count);
     const layout = (memory: Memory) => layOutTraining(h, shape, prefixRows, threads, memory);
-    const needs = new MemoryNeeds(h, shape, events.count, prefixRows, threads);
+    const needs = needsOfTraining(h, shape, events.count, prefixRows, threads);
     needs.require(freeBytes);
     const entities = (memory: Memory) => allocateRows(h.numEntityVectors, h.vectorDim, memory);
     const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
@@ -155,94 +155,4 @@ export function progressOf(
     crossEntropyNats: totals[TOTALS.lossNats] / samples,
     accuracy: totals[TOTALS.correct] / samples,
   };
-}
-
-const gibibytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(bytes < 2 ** 30 ? 2 : 1)} GiB`;
-
-/** Elements of one typed array, at most (Node 20). */
-const MAX_ELEMENTS = 2 ** 32;
-
-/** What a thread takes beside its arrays: an engine of its own (measured with 256 threads: 12 MB each). */
-const BYTES_OF_THREAD = 12e6;
-/** A batch maker's lists: the sorted pairs, twice, and their rows. */
-const BYTES_OF_DRAWN_PAIR = 12;
-/** `TrainingPairs` */
-const BYTES_OF_EVENT = 9;
-
-/** A part of the memory that a training needs: how large, what for, and which options make it smaller. */
-interface MemoryPart {
-  bytes: number;
-  purpose: string;
-  options: (keyof Hyperparameters | 'threads')[];
-}
-
-/** Bytes that a training takes. @param events that it goes over */
-export function memoryOfTraining(
-  h: Hyperparameters,
-  events: number,
-  prefixRows: number,
-  threads: number,
-): number {
-  return new MemoryNeeds(h, batchShape(h, events), events, prefixRows, threads).totalBytes;
-}
-
-/** What a training takes, before it takes it. */
-class MemoryNeeds {
-  readonly #h: Hyperparameters;
-  readonly #threads: number;
-  readonly #parts: MemoryPart[];
-
-  constructor(h: Hyperparameters, shape: BatchShape, events: number, prefixRows: number, threads: number) {
-    this.#h = h;
-    this.#threads = threads;
-    const rowBytes = (rows: number) => sizeBytesOf((memory) => allocateRows(rows, h.vectorDim, memory));
-    const prefixBytes = rowBytes(prefixRows);
-    const laidOutBytes = sizeBytesOf((memory) => layOutTraining(h, shape, prefixRows, threads, memory));
-    const makerBytes = BYTES_OF_DRAWN_PAIR * shape.size * pairsPerPositive(shape);
-    this.#parts = [
-      {
-        bytes: rowBytes(h.numEntityVectors),
-        purpose: `${grouped(h.numEntityVectors)} entity rows of ${h.vectorDim} numbers`,
-        options: ['numEntityVectors', 'vectorDim'],
-      },
-      { bytes: prefixBytes, purpose: `${grouped(prefixRows)} network rows`, options: ['vectorDim'] },
-      {
-        bytes: laidOutBytes - prefixBytes + events * BYTES_OF_EVENT,
-        purpose: `events and mini-batches of ${grouped(h.miniBatchSize)}`,
-        options: ['miniBatchSize', 'randomNegativeSamplingRate', 'shuffledNegativeSamplingRate', 'threads'],
-      },
-      {
-        bytes: threads * (BYTES_OF_THREAD + makerBytes),
-        purpose: threads === 1 ? '1 thread' : `${grouped(threads)} threads`,
-        options: ['threads', 'miniBatchSize'],
-      },
-    ];
-  }
-
-  get totalBytes(): number {
-    return this.#parts.reduce((sum, { bytes }) => sum + bytes, 0);
-  }
-
-  /** An error with the sum in it. @param why the rest of its sentence */
-  refusal(why: string): InputError {
-    const parts = this.#parts.map(({ bytes, purpose }) => `${gibibytes(bytes)} for ${purpose}`);
-    const largest = this.#parts.reduce((a, b) => (b.bytes > a.bytes ? b : a));
-    const options = largest.options.map((option) => {
-      if (option === 'threads') return `--threads (now ${this.#threads})`;
-      return `${optionName(option)} (now ${this.#h[option]})`;
-    });
-    const last = options.pop();
-    const advice = options.length === 0 ? last : `${options.join(', ')} or ${last}`;
-    return new InputError(
-      `training needs ${gibibytes(this.totalBytes)} of memory: ${parts.join(', ')}${why} Lower ${advice}.`,
-    );
-  }
-
-  /** @throws InputError where it does not fit */
-  require(freeBytes: number): void {
-    if (this.totalBytes > freeBytes) throw this.refusal(`; ${gibibytes(freeBytes)} are free.`);
-    if (this.#h.numEntityVectors * this.#h.vectorDim > MAX_ELEMENTS) {
-      throw this.refusal(`; one table may have ${gibibytes(MAX_ELEMENTS * 4)}.`);
-    }
-  }
 }

@@ -5,9 +5,10 @@ import { PairRanking } from '../model/discriminator.ts';
 import { freeMemoryBytes } from '../model/learner.ts';
 import { SeenEntities } from '../model/seenEntities.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
+import { memoryOfTraining } from '../neural/memoryNeeds.ts';
 import { PrefixTable } from '../neural/prefixes.ts';
 import { runTraining } from '../neural/runTraining.ts';
-import { type EpochProgress, memoryOfTraining, Training } from '../neural/train.ts';
+import { type EpochProgress, Training } from '../neural/train.ts';
 import { type JudgedEvents, judgedEvents } from './judgedEvents.ts';
 import type { Objective } from './objectives.ts';
 

@@ -13,7 +13,15 @@ import {
 import type { PrefixParts } from '../prefixes.ts';
 import type { ShardBorders } from '../shards.ts';
 import { allocateLayerSums, allocateRows, type LayerSums, type Tables } from '../trainingState.ts';
-import { allocateRankBatch, lossCapacity, type RankBatch, sentCapacity, toldCapacity } from './rankBatch.ts';
+import {
+  allocateRankBatch,
+  lossCapacity,
+  noteWords,
+  type RankBatch,
+  recordWords,
+  sentCapacity,
+  toldCapacity,
+} from './rankBatch.ts';
 import type { RankPlan } from './rankPlan.ts';
 
 /** Positives whose batches are made together, at least: so ranks tell each other of batches seldom. */
@@ -100,6 +108,30 @@ export interface EpochArrays {
   /** notes of a group: own ones, and those of all */
   noted: Uint32Array;
   notes: Uint32Array;
+}
+
+/** @param pairs own ones. @param batches of an epoch */
+export function allocateEpoch(
+  shape: BatchShape,
+  pairs: number,
+  batches: number,
+  plan: RankPlan,
+  rank: number,
+  threads: number,
+  memory: Memory,
+): EpochArrays {
+  const group = groupSize(shape, threads);
+  const words = (length: number) => memory.words(length);
+  return {
+    order: words(pairs),
+    places: words(pairs),
+    starts: words(batches + 1),
+    counts: words(plan.size * batches),
+    drawn: words(Math.min(pairs, group * shape.size) * recordWords(shape)),
+    records: words(group * shape.size * recordWords(shape)),
+    noted: words(group * noteWords(plan, rank)),
+    notes: words(group * plan.shares.reduce((sum, _, r) => sum + noteWords(plan, r), 0)),
+  };
 }
 
 export interface RankArrays {

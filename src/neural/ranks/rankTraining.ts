@@ -4,18 +4,19 @@ import type { Floats, Kernels } from '../../kernels/kernels.ts';
 import { type Memory, separateBuffers } from '../../kernels/memory.ts';
 import { plainKernels } from '../../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../../kernels/webAssembly.ts';
-import type { Ranks } from '../../mpi/ranks.ts';
+import { type Ranks, ranksOfHost } from '../../mpi/ranks.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
+import type { MemoryNeeds } from '../memoryNeeds.ts';
 import type { TrainingPairs } from '../miniBatch.ts';
 import { addUpChains } from '../network.ts';
 import type { PrefixTable } from '../prefixes.ts';
 import { countTerms, shardBorders } from '../shards.ts';
 import { tooLargeReason } from '../train.ts';
 import { allocateRows, batchShape, fillEntities, fillLayers, TOTALS } from '../trainingState.ts';
-import { noteWords, recordWords } from './rankBatch.ts';
+import { needsOfRank } from './rankMemory.ts';
 import { entityRowsOf, planRanks, type Range, wholeRows } from './rankPlan.ts';
 import { type RankPairList, trainingDotProducts } from './rankScores.ts';
-import { groupSize, layOutRank, type RankState } from './rankState.ts';
+import { allocateEpoch, layOutRank, type RankState } from './rankState.ts';
 import { RankThread } from './rankThread.ts';
 
 /** The pairs of one rank. */
@@ -43,7 +44,9 @@ export class RankTraining {
 
   /**
    * Called by all ranks together.
-   * @param prefixes of the pairs of all ranks
+   * @param prefixes  of the pairs of all ranks
+   * @param freeBytes memory of this computer that its ranks may take, looked up before one of them took any
+   * @throws InputError where the tables do not fit
    */
   constructor(
     ranks: Ranks,
@@ -53,6 +56,7 @@ export class RankTraining {
     seed: number,
     kernels: AvailableKernels,
     threads = 1,
+    freeBytes = Number.POSITIVE_INFINITY,
   ) {
     if (!ranks.handle) throw new Error('one rank trains alone');
     this.ranks = ranks;
@@ -69,6 +73,11 @@ export class RankTraining {
       count: pairs.total,
     });
     const plan = planRanks(prefixes, borders, size);
+    const n = pairs.data.count;
+    const batches = Math.ceil(pairs.total / h.miniBatchSize);
+    const needs = needsOfRank(h, shape, n, batches, plan, rank, threads);
+    const neighbours = ranksOfHost(ranks);
+    needs.require(freeBytes / neighbours, neighbours > 1 ? ` for each of the ${neighbours} ranks here` : '');
     this.ownPrefixes = prefixes.partOf(wholeRows(plan.shares[rank]));
     const rows = this.ownPrefixes.rows.count;
     this.entityRows = entityRowsOf(h.numEntityVectors, rank, size);
@@ -77,22 +86,26 @@ export class RankTraining {
     const entities = (memory: Memory) => allocateRows(end - first, h.vectorDim, memory);
     const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
     const { module } = kernels;
-    const whole = module && createKernelMemory(module, h.vectorDim, threads, everything);
-    const made = whole ?? (module && createKernelMemory(module, h.vectorDim, threads, layout));
+    const make = <T>(layOut: (memory: Memory) => T) =>
+      module && withRefusal(needs, () => createKernelMemory(module, h.vectorDim, threads, layOut));
+    const wholeHere = make(everything);
+    const madeHere = wholeHere ?? make(layout);
+    this.plainReason = plainReasonOf(ranks, module && !madeHere ? tooLargeReason(h) : kernels.reason);
+    // Others round otherwise: all use the same kind.
+    const isPlain = this.plainReason !== '';
+    const [whole, made] = isPlain ? [] : [wholeHere, madeHere];
     this.kernelMemory = made?.kernelMemory;
-    this.plainReason = module && !made ? tooLargeReason(h) : kernels.reason;
-    const arrays = made ? made.arrays : layout(separateBuffers);
+    const { arrays, entityTable } = withRefusal(needs, () => ({
+      arrays: made ? made.arrays : layout(separateBuffers),
+      entityTable: whole?.arrays.entities ?? entities(separateBuffers),
+    }));
     arrays.parents.set(this.ownPrefixes.parent);
     const { identity, layerSums, subtreeSums } = arrays.work;
     for (const numbers of [identity, ...[layerSums, ...subtreeSums].map((sums) => sums.identity)]) {
       for (let i = 0; i < numbers.length; i++) numbers[i] = i;
     }
     arrays.work.ones.fill(1);
-    const n = pairs.data.count;
-    const batches = Math.ceil(pairs.total / h.miniBatchSize);
-    const group = groupSize(shape, threads);
-    const words = (length: number) => separateBuffers.words(length);
-    const entityRow = words(n);
+    const entityRow = separateBuffers.words(n);
     for (let i = 0; i < n; i++) entityRow[i] = pairs.data.entityRow[i] - first;
     this.state = {
       hyperparameters: h,
@@ -107,7 +120,7 @@ export class RankTraining {
       ranks: ranks.handle,
       ownPrefixParts: this.ownPrefixes.parts,
       tables: {
-        entities: whole?.arrays.entities ?? entities(separateBuffers),
+        entities: entityTable,
         prefixes: arrays.prefixes,
         layers: arrays.layers,
       },
@@ -115,16 +128,7 @@ export class RankTraining {
       batches: arrays.batches,
       work: arrays.work,
       entitiesInside: whole !== undefined || made === undefined,
-      epoch: {
-        order: words(n),
-        places: words(n),
-        starts: words(batches + 1),
-        counts: words(size * batches),
-        drawn: words(Math.min(n, group * shape.size) * recordWords(shape)),
-        records: words(group * shape.size * recordWords(shape)),
-        noted: words(group * noteWords(plan, rank)),
-        notes: words(group * plan.shares.reduce((sum, _, r) => sum + noteWords(plan, r), 0)),
-      },
+      epoch: allocateEpoch(shape, n, batches, plan, rank, threads, separateBuffers),
       totals: separateBuffers.doubles(Object.keys(TOTALS).length),
     };
     fillLayers(arrays.layers, h, seed);
@@ -195,6 +199,26 @@ export class RankTraining {
     const { entities, prefixes } = this.state.tables;
     addUpChains(prefixes.vectors, this.state.hyperparameters.vectorDim, this.ownPrefixes.parent);
     return { entityVectors: entities.vectors, networkVectors: prefixes.vectors };
+  }
+}
+
+/** Why no rank uses WebAssembly, in the words of the first one that cannot; empty where all can. Called by all. */
+function plainReasonOf(ranks: Ranks, own: string): string {
+  const reasons = ranks
+    .gatherAll(new TextEncoder().encode(own))
+    .map((text) => new TextDecoder().decode(text));
+  const rank = reasons.findIndex((reason) => reason !== '');
+  if (rank < 0 || reasons.every((reason) => reason === reasons[rank])) return reasons[0];
+  return `${reasons[rank].replace(/\.$/, '')} (rank ${rank}, ${ranks.hosts[rank]}; all ranks do as it must).`;
+}
+
+/** The engine has no type for a lack of memory but this one. */
+function withRefusal<T>(needs: MemoryNeeds, allocate: () => T): T {
+  try {
+    return allocate();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw needs.refusal(', which this computer does not give.');
   }
 }
 
