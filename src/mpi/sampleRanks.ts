@@ -25,6 +25,8 @@ export interface JobOptions {
   /** what is run in place of Node, for a script */
   program?: string;
   cwd?: string;
+  /** another drill */
+  file?: string;
 }
 
 /** The environment of a process that no launcher started, whatever started the tests. */
@@ -39,7 +41,7 @@ export function plainEnvironment(changes: NodeJS.ProcessEnv = {}): NodeJS.Proces
 export function runJob(size: number, drill: string[], options: JobOptions = {}): Promise<JobResult> {
   const node = options.command ?? [process.execPath];
   const mpirun = ['--allow-run-as-root', '--oversubscribe', '-np', String(size)];
-  const file = join(options.folder ?? import.meta.dirname, DRILL);
+  const file = options.file ?? join(options.folder ?? import.meta.dirname, DRILL);
   return run('mpirun', [...mpirun, ...node, file, ...drill], options);
 }
 
@@ -51,7 +53,7 @@ export function runScript(size: number, script: string[], options: JobOptions = 
 
 /** Runs a drill without a launcher. */
 export function runDrill(drill: string[], options: JobOptions = {}): Promise<JobResult> {
-  return run(process.execPath, [join(import.meta.dirname, DRILL), ...drill], options);
+  return run(process.execPath, [options.file ?? join(import.meta.dirname, DRILL), ...drill], options);
 }
 
 async function run(command: string, args: string[], options: JobOptions): Promise<JobResult> {
