@@ -152,6 +152,34 @@ test('what does not belong to the checkpoint ends the job with 1 and one sentenc
   assert.equal(read('refused.model').toString(), 'old');
 });
 
+test('tables that do not fit are told before they are made, by one rank, with its share of the memory', async () => {
+  const large = ['--num-entity-vectors', '250000000', '--vector-dim', '4096', '--num-ip-encoder-layers', '0'];
+  const { status, told } = await train({ size: 2, flags: [...model('large.model'), ...large] });
+  assert.equal(told.length, 1);
+  assert.match(
+    told[0],
+    new RegExp(
+      `^rank 0 \\(${host}\\): training needs 190\\d\\.\\d GiB of memory: 1908\\.3 GiB for 125,000,000 entity rows of 4096 numbers, 0\\.\\d\\d GiB for \\d+ network rows, 0\\.\\d\\d GiB for events and mini-batches of 200, 0\\.01 GiB for 1 thread; \\d+\\.\\d+ GiB are free for each of the 2 ranks here\\. Lower --num-entity-vectors \\(now 250000000\\) or --vector-dim \\(now 4096\\)\\.$`,
+    ),
+  );
+  assert.equal(status, 1);
+});
+
+test('where one rank has no WebAssembly, all use the plain kernels, and the first one says why', async () => {
+  const short = ['--epochs', '1'];
+  const plain = await train({ size: 0, flags: [...model('plain.model'), ...short, '--kernels', 'plain'] });
+  assert.equal(plain.status, 0, plain.stderr);
+  // Room for Node.js, and not for the addresses that the engine sets aside for a shared memory.
+  const before = 'if [ $OMPI_COMM_WORLD_RANK = 1 ]; then ulimit -v 6000000; fi';
+  const { status, stderr } = await train({ size: 2, flags: [...model('limited.model'), ...short], before });
+  assert.equal(status, 0, stderr);
+  const why = stderr.split('\n').filter((line) => line.startsWith('note: the plain kernels'));
+  // Of each of the two trainings.
+  assert.equal(new Set(why).size, 1);
+  assert.match(why[0], / is not to be had here \(.*\) \(rank 1, .*; all ranks do as it must\)\.$/);
+  assert.deepEqual(read('limited.model'), read('plain.model'));
+});
+
 test('a disk that is full from the second checkpoint on is told, and the training goes on to the same model', async (t) => {
   mkdirSync(at('full'));
   // Room for one checkpoint, and not for the next one beside it; the disk vanishes with the processes.

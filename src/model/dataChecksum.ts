@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Events } from '../events/events.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import type { TrainingPairs } from '../neural/miniBatch.ts';
-import type { PrefixRows } from '../neural/prefixes.ts';
+import type { PrefixRows } from '../neural/prefixRows.ts';
 import { philox } from '../random/philox.ts';
 import { type Column, inMemory, pieces } from './sectionFile.ts';
 

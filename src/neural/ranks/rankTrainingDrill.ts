@@ -25,12 +25,12 @@ interface Case {
 
 const LAYERS = [0, 2];
 const SHAPES: Omit<Case, 'kernels' | 'threads'>[] = [
-  { shards: 1, count: 150, given: { miniBatchSize: 16 } },
-  { shards: 8, count: 1200, given: { miniBatchSize: 500, numEntityVectors: 40 } },
-  { shards: 32, count: 2500, given: { miniBatchSize: 1800, vectorDim: 5 } },
+  { shards: 1, count: 70, given: { miniBatchSize: 16 } },
+  { shards: 8, count: 600, given: { miniBatchSize: 500, numEntityVectors: 40 } },
+  { shards: 32, count: 1850, given: { miniBatchSize: 1800, vectorDim: 5 } },
 ];
 
-/** Each shape with each number of layers and each kind of kernels, by 1 and 3 threads in turns; then what else is special. */
+/** Each shape with each number of layers and each kind of kernels, one in three by 3 threads; then what else is special. */
 const CASES: Case[] = [
   ...SHAPES.flatMap((shape, s) =>
     LAYERS.flatMap((numIpEncoderLayers, l) =>
@@ -38,13 +38,13 @@ const CASES: Case[] = [
         ...shape,
         given: { ...shape.given, numIpEncoderLayers },
         kernels,
-        threads: (s + l + k) % 2 === 0 ? 3 : 1,
+        threads: (s + l + k) % 3 === 0 ? 3 : 1,
       })),
     ),
   ),
   { ...SHAPES[1], given: { ...SHAPES[1].given, numEntityVectors: 3 }, kernels: 'auto', threads: 1 },
   { ...SHAPES[1], family: 'IPv4', kernels: 'auto', threads: 1 },
-  { ...SHAPES[1], family: 'IPv6', kernels: 'auto', threads: 3 },
+  { ...SHAPES[1], family: 'IPv6', kernels: 'auto', threads: 1 },
 ];
 
 const EPOCHS = 2;
