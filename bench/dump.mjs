@@ -12,8 +12,9 @@ import { hashModulo } from '../dist/events/entityHash.js';
 import { loadModel } from '../dist/index.js';
 import { availableKernels } from '../dist/kernels/available.js';
 import { NO_ROW } from '../dist/kernels/kernels.js';
+import { BatchMaker } from '../dist/neural/batchMaker.js';
 import { completeHyperparameters } from '../dist/neural/hyperparameters.js';
-import { BatchMaker, termsOf } from '../dist/neural/miniBatch.js';
+import { termsOf } from '../dist/neural/miniBatch.js';
 import { Training } from '../dist/neural/train.js';
 import { EpochOrder } from '../dist/random/epochOrder.js';
 import { PURPOSE } from '../dist/random/philox.js';
@@ -91,7 +92,7 @@ function requireSameRows(m, batch, rows) {
   const { count, row } = termsOf(batch);
   if (count !== rows.length || rows.some((expected, i) => row[i] !== expected)) {
     fail(
-      `dump.mjs draws other pairs for mini-batch ${m} than BatchMaker. Bring it up to date with miniBatch.ts.`,
+      `dump.mjs draws other pairs for mini-batch ${m} than BatchMaker. Bring it up to date with batchMaker.ts.`,
     );
   }
 }
@@ -110,7 +111,7 @@ function dumpPeerBatches({ addresses }, h, training, folder, M) {
   const kernels = training.kernelsOf(0);
   const [batch] = batches;
   const { words } = batch;
-  const maker = new BatchMaker(shape, data, training.prefixes, seed, kernels);
+  const maker = new BatchMaker(shape, data, training.prefixes, training.state.borders, seed, kernels);
   const blocksOf = (draws) => Math.ceil(draws / 4);
   for (let m = 0; m < M; m++) {
     const first = m * B;

@@ -2,8 +2,8 @@
 // Our own training on one thread, phase by phase as native/train.c tells them: the kernels in the order in which
 // src/neural/trainingThread.ts calls them, without the claims and barriers of a crew. One JSON object on stdout.
 import { parseArgs } from 'node:util';
-import { CHUNK_TERMS } from '../dist/kernels/kernels.js';
-import { BatchMaker, SIZES, spanningOf, termsOf } from '../dist/neural/miniBatch.js';
+import { BatchMaker } from '../dist/neural/batchMaker.js';
+import { SIZES, spanningOf, termsOf } from '../dist/neural/miniBatch.js';
 import { EpochOrder } from '../dist/random/epochOrder.js';
 import { PURPOSE } from '../dist/random/philox.js';
 import { tutorialTraining } from './dump.mjs';
@@ -19,11 +19,11 @@ if (positionals.length !== 1) {
 const warmUp = Number(values['warm-up']);
 const measured = Number(values.batches);
 const { h, training } = await tutorialTraining(positionals[0]);
-const { data, shape, seed, tables, parents, work, batches, entitiesInside } = training.state;
+const { data, shape, borders, seed, tables, parents, work, batches, entitiesInside } = training.state;
 if (!entitiesInside || training.plainReason)
   throw new Error(`WebAssembly does not serve: ${training.plainReason}`);
 const kernels = training.kernelsOf(0);
-const maker = new BatchMaker(shape, data, training.prefixes, seed, kernels);
+const maker = new BatchMaker(shape, data, training.prefixes, borders, seed, kernels);
 const order = new EpochOrder(data.count, seed, PURPOSE.epochOrder, 0);
 const [batch] = batches;
 const D = h.vectorDim;
@@ -63,18 +63,17 @@ for (let b = 0; b < warmUp + measured; b++) {
   const U = batch.sizes[SIZES.entities];
   kernels.gatherRows(tables.entities, D, batch.entityRows, work.entities, 0, U);
   endOf('gather');
-  const { pairs, positivesOf } = batch;
+  const { pairs, sums } = batch;
   const [encoded] = work.activations;
   const terms = termsOf(batch);
-  const chunks = Math.ceil(terms.count / CHUNK_TERMS);
   const known = terms.count === 0 ? 0 : terms.network[terms.count - 1] + 1;
   encoded.fill(0, known * D, batch.sizes[SIZES.networks] * D);
   kernels.trainChains(
     ...[tables.prefixes, D, parents, terms, pairs.perPositive, work.entities.vectors],
-    ...[{ ...work, encoded }, step, 0, chunks],
+    ...[{ ...work, encoded }, step, 0, terms.chunks],
   );
   let ofBatch = 0;
-  for (let c = 0; c < chunks; c++) {
+  for (let c = 0; c < terms.chunks; c++) {
     ofBatch += work.lossNats[c];
     correct += work.correct[c];
   }
@@ -82,7 +81,7 @@ for (let b = 0; b < warmUp + measured; b++) {
   endOf('chains');
   const spanning = spanningOf(batch);
   kernels.updateSpanning(tables.prefixes, D, spanning, work.partials, step, 0, spanning.count);
-  kernels.updateEntities(work.entities, D, positivesOf, pairs, encoded, work.error, step, 0, U);
+  kernels.updateBySums(work.entities, D, sums, pairs.network, encoded, work.error, step, 0, U);
   kernels.scatterRows(work.entities, D, batch.entityRows, tables.entities, 0, U);
   endOf('rest');
 }

@@ -1,4 +1,6 @@
-// One mini-batch: what src/neural/miniBatch.ts makes without layers, of IPv4 addresses only (dump.mjs refuses others).
+// One mini-batch: what src/neural/batchMaker.ts makes without layers, of IPv4 addresses only (dump.mjs refuses others).
+// Its chunks of terms do not end at the borders of shards, and the sums of entities are made in one go: other roundings
+// than ours, the same work.
 // B positives, K pairs for each, T terms, U distinct entities.
 #ifndef BATCH_H
 #define BATCH_H

@@ -1,5 +1,5 @@
 // The kernels of src/kernels/assembly/kernels.ts that training without layers calls, one thread, a whole mini-batch at
-// a time: trainChains, updateSpanning, updateEntities, gather and scatter.
+// a time: trainChains, updateSpanning, updateBySums, gather and scatter.
 #ifndef CHAINS_H
 #define CHAINS_H
 #include "batch.h"
