@@ -1,6 +1,7 @@
 /** What the ranks of ranks.test.ts and stalls.test.ts do. Tests only; not part of the package. */
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -23,6 +24,13 @@ function known(...place: number[]): number {
     state ^= state >>> 13;
   }
   return state >>> 0;
+}
+
+/** Stops this process and mpirun's daemon: all of a computer that mpirun can see. @param file gets their numbers */
+function freezeComputer(file: string): void {
+  writeFileSync(file, `${process.pid} ${process.ppid}`);
+  process.kill(process.ppid, 'SIGSTOP');
+  process.kill(process.pid, 'SIGSTOP');
 }
 
 /** What rank `from` has for rank `to`: often nothing, sometimes more than MPI sends at once. */
@@ -157,7 +165,8 @@ const drills: Record<string, (ranks: Ranks) => Promise<void> | void> = {
     if (ranks.rank === Number(who)) {
       if (what === 'loop') loop();
       if (what === 'exit') process.exit(0);
-      if (what === 'other') ranks.gatherAll(new Uint8Array(3));
+      if (what === 'freeze') freezeComputer(args[2]);
+      else if (what === 'other') ranks.gatherAll(new Uint8Array(3));
       else if (what === 'end') return;
       else process.kill(process.pid, what);
     }

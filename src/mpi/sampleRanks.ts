@@ -7,6 +7,7 @@ const DRILL = 'ranksDrill.js';
 export interface JobResult {
   /** of mpirun */
   status: number | null;
+  signal: NodeJS.Signals | null;
   stdout: string;
   stderr: string;
   /** lines of stderr that are ours */
@@ -27,6 +28,11 @@ export interface JobOptions {
   cwd?: string;
   /** another drill */
   file?: string;
+  /**
+   * Two computers, as mpirun takes them: the last rank has a daemon of its own, which this program starts here: HOST COMMAND…
+   * For two ranks: where one of them has two, they take shared memory for their own that the other daemon clears away.
+   */
+  agent?: string;
 }
 
 /** The environment of a process that no launcher started, whatever started the tests. */
@@ -41,9 +47,15 @@ export function plainEnvironment(changes: NodeJS.ProcessEnv = {}): NodeJS.Proces
 export function runJob(size: number, drill: string[], options: JobOptions = {}): Promise<JobResult> {
   const node = options.command ?? [process.execPath];
   const mpirun = ['--allow-run-as-root', '--oversubscribe', '-np', String(size)];
+  if (options.agent) mpirun.push(...twoComputers(size, options.agent));
   const file = options.file ?? join(options.folder ?? import.meta.dirname, DRILL);
   return run('mpirun', [...mpirun, ...node, file, ...drill], options);
 }
+
+const twoComputers = (size: number, agent: string) => [
+  ...['--host', `localhost:${size - 1},another-computer:1`, '--mca', 'plm_rsh_agent', agent],
+  ...['--mca', 'oob_tcp_if_include', 'lo', '--mca', 'btl_tcp_if_include', 'lo'],
+];
 
 /** Runs a script of Node's on `size` ranks, each with the same arguments. */
 export function runScript(size: number, script: string[], options: JobOptions = {}): Promise<JobResult> {
@@ -71,10 +83,10 @@ async function run(command: string, args: string[], options: JobOptions): Promis
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr += text;
   });
-  const status = await new Promise<number | null>((resolve, reject) => {
+  const { status, signal } = await new Promise<Pick<JobResult, 'status' | 'signal'>>((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', resolve);
+    child.on('close', (status, signal) => resolve({ status, signal }));
   });
   const told = stderr.split('\n').filter((line) => /^(\d+ )?rank \d+ \(/.test(line));
-  return { status, stdout, stderr, told, seconds: (performance.now() - started) / 1000 };
+  return { status, signal, stdout, stderr, told, seconds: (performance.now() - started) / 1000 };
 }

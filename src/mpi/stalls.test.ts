@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { hostname } from 'node:os';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { hostname, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { type JobOptions, type JobResult, runJob } from './sampleRanks.ts';
 
@@ -33,6 +35,28 @@ for (const { stopped, teller, waiting } of [
     );
   });
 }
+
+test('a computer is frozen, the daemon of mpirun with it: mpirun, which would wait for that for ever, is ended', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'frozen-'));
+  const agent = join(folder, 'agent.sh');
+  writeFileSync(agent, '#!/bin/sh\nshift\nexec sh -c "$*"\n', { mode: 0o755 });
+  const frozen = join(folder, 'frozen');
+  try {
+    const { told, stderr, signal, seconds } = await run(2, ['stall', '1', 'freeze', frozen], { agent });
+    assert.deepEqual(
+      told,
+      [
+        `${rank(0)}: ${rank(0)} waits in barrier (operation 2) for ${rank(1)}, of which nothing was heard for 4 s: it is stopped, or its computer or the network is gone. ${ADVICE}`,
+      ],
+      stderr,
+    );
+    assert.equal(signal, 'SIGKILL');
+    assert.ok(seconds < 60, `${seconds} s`);
+  } finally {
+    for (const pid of readFileSync(frozen, 'utf8').split(' ')) process.kill(Number(pid), 'SIGKILL');
+    rmSync(folder, { recursive: true });
+  }
+});
 
 test('a rank in an endless loop is named: it lives, and tells of no progress', async () => {
   assertTold(

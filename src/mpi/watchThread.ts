@@ -6,6 +6,7 @@
 import { writeSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { isRunning } from '../files/atomicFile.ts';
+import { guardLauncher } from './launcherGuard.ts';
 import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
 import { Progress } from './progress.ts';
 import {
@@ -100,6 +101,7 @@ class Watch {
   #goneBefore: number[] = [];
   #endingAt: number | undefined;
   #isAborting = false;
+  #isGuarding = false;
 
   constructor(orders: WatchOrders) {
     this.#orders = orders;
@@ -167,7 +169,11 @@ class Watch {
         if (!one.heardLast) one.mail.start(mpi, 'MPI_Irecv', one.rank, communicator);
       }
     }
-    if (this.#table.failed.some((rank) => rank !== this.#orders.rank)) this.#progress.claimToTell();
+    if (this.#table.failed.some((rank) => rank !== this.#orders.rank)) {
+      this.#progress.claimToTell();
+      // Whoever speaks may be on another computer than mpirun.
+      this.#guard();
+    }
     if (now - this.#beatAt < BEAT_MILLISECONDS && this.#endingAt === undefined) return;
     this.#beatAt = now;
     this.#beat(now);
@@ -311,8 +317,15 @@ class Watch {
     process.kill(process.pid, 'SIGKILL');
   }
 
+  #guard(): void {
+    if (this.#isGuarding) return;
+    this.#isGuarding = true;
+    guardLauncher(process.ppid);
+  }
+
   #abort(status: number): void {
     this.#isAborting = true;
+    this.#guard();
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), ABORT_MILLISECONDS);
     this.#mpi!.abort(status);
   }
