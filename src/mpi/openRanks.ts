@@ -2,7 +2,7 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { InputError, quoted } from '../errors.ts';
-import { isRunning } from '../files/atomicFile.ts';
+import { isRunning, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { findLauncher, type Launcher, markAsRank } from './launcher.ts';
 import { type Exit, type MpiHandle, MpiRanks } from './mpiRanks.ts';
 import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
@@ -164,9 +164,13 @@ function tellWhoIsGone(orders: WatchOrders, { hosts, processes }: Neighbourhood,
         : 'the launcher ends the job.';
     if (isMine && progress.claimToTell()) {
       process.stderr.write(`rank ${orders.rank} (${orders.host}): ${what}${advice}\n`);
+      // Else rank 0 says what the process says by itself, unless somebody has spoken.
+    } else if (orders.rank > 0 || gone.length > 0 || !progress.claimToTell()) {
+      removeUnfinished();
+      process.exit(SIGNAL_EXIT_CODES.SIGTERM);
     }
     // With a listener, the signal no longer ends the process by itself.
-    if (process.listenerCount('SIGTERM') === 0) process.exit(143);
+    if (process.listenerCount('SIGTERM') === 0) process.exit(SIGNAL_EXIT_CODES.SIGTERM);
   });
 }
 
