@@ -10,7 +10,7 @@ import {
   type SkipReason,
 } from '../events/readEvents.ts';
 import { countEntities, type RankEvents, routeEvents } from '../events/routeEvents.ts';
-import { fileSizeBytes, inputName, readChunks } from '../files/input.ts';
+import { fileSizeBytes, inputName } from '../files/input.ts';
 import { cutFiles, isGzip } from '../files/shard.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
@@ -84,14 +84,8 @@ async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
   for (const [i, share] of shares.entries()) {
     if (share === undefined) continue;
     const { path, sizeBytes } = files[i];
-    const name = inputName(path);
-    const onBytes = () => ranks.progressed();
-    if (share.isWhole) {
-      texts.push({ name, chunks: readChunks(path, onBytes) });
-      continue;
-    }
     const { stretch, chunks } = await shareOf(path, share, sizeBytes);
-    texts.push({ name, stretch, chunks: chunks(onBytes) });
+    texts.push({ name: inputName(path), stretch, chunks: chunks(() => ranks.progressed()) });
   }
   return texts;
 }

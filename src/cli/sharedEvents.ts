@@ -18,23 +18,26 @@ export interface EventsToRead {
  * @throws UsageError for standard input, InputError where the file cannot be read or is UTF-16
  */
 export async function eventsOf(path: string, shard: Shard | undefined): Promise<EventsToRead> {
-  const whole = {
-    stretch: undefined,
-    chunks: (onBytes: (bytes: number) => void) => readChunks(path, onBytes),
-  };
-  if (shard === undefined) return { ...whole, sizeBytes: fileSizeBytes(path) };
+  if (shard === undefined) return allOf(path, fileSizeBytes(path));
   const sizeBytes = sharedFileSize(path);
   const [share] = cutFiles([{ path, sizeBytes }], shard, isGzip);
   if (share === undefined) return { stretch: undefined, chunks: () => nothing(), sizeBytes: 0 };
-  return share.isWhole ? { ...whole, sizeBytes } : shareOf(path, share, sizeBytes);
+  return shareOf(path, share, sizeBytes);
 }
 
-/** What a task reads of a plain file of which it has bytes [from, to). */
+const allOf = (path: string, sizeBytes: number): EventsToRead => ({
+  stretch: undefined,
+  chunks: (onBytes) => readChunks(path, onBytes),
+  sizeBytes,
+});
+
+/** What a task reads of a file of which it has this share. */
 export async function shareOf(
   path: string,
-  { from, to }: Pick<FileShare, 'from' | 'to'>,
+  { from, to, isWhole }: FileShare,
   sizeBytes: number,
 ): Promise<EventsToRead> {
+  if (isWhole) return allOf(path, sizeBytes);
   const { byte, line } = from === 0 ? { byte: 0, line: 1 } : await recordStart(path, from, sizeBytes);
   return {
     stretch: { byte, line, until: to },

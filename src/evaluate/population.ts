@@ -1,5 +1,6 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
+import { lowerBound } from '../ranking/lowerBound.ts';
 
 /** Levels as the number of bits below them, of the 24 (IPv4) or 48 (IPv6) that are counted. */
 const IPV4_LEVELS = [24, 16, 12, 8, 4, 0]; // /0, /8, /12, /16, /20, /24
@@ -62,14 +63,4 @@ export class Population {
 function networkNumber(words: AddressWords, index: number): number {
   const at = index * 4;
   return isIpv4(words, index) ? words[at + 3] >>> 8 : words[at] * 65536 + (words[at + 1] >>> 16);
-}
-
-/** The first place in values[from, to) that is not below `value`; `to` where there is none. */
-function lowerBound(values: Float64Array, value: number, from: number, to: number): number {
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (values[middle] < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }

@@ -3,6 +3,7 @@ import { type Events, EventsBuilder } from '../events/events.ts';
 import { gathered } from '../history/rankColumns.ts';
 import { alone, type Ranks } from '../mpi/ranks.ts';
 import { PURPOSE, RandomStream } from '../random/philox.ts';
+import { lowerBound } from '../ranking/lowerBound.ts';
 import type { HoldOut } from './holdOut.ts';
 
 /** Half of an address that is drawn near a real one is kept: what a registry hands out. */
@@ -74,7 +75,7 @@ export function positionsHere(
   const middleOf = (i: number) => Math.floor((low[i] + high[i]) / 2);
   while (low.some((first, i) => high[i] - first > 1)) {
     for (let i = 0; i < places.length; i++) {
-      here[i] = lowerBound(numbers, from[i], to[i], middleOf(i));
+      here[i] = lowerBound(numbers, middleOf(i), from[i], to[i]);
       before[i] = here[i];
     }
     ranks.sumOfIntegers(before);
@@ -90,16 +91,6 @@ export function positionsHere(
     }
   }
   return Int32Array.from(from, (position, i) => (position < to[i] ? position : -1));
-}
-
-/** The first of sorted numbers [from, to) that is not below a value. */
-function lowerBound(numbers: Float64Array, from: number, to: number, value: number): number {
-  while (from < to) {
-    const middle = (from + to) >>> 1;
-    if (numbers[middle] < value) from = middle + 1;
-    else to = middle;
-  }
-  return from;
 }
 
 /** The addresses of events that one rank each has, for all. @param here position of each on this rank, −1: another has it */

@@ -1,16 +1,15 @@
 import { InputError } from '../errors.ts';
 import type { CrewMember } from '../kernels/crew.ts';
-import type { Floats, Kernels, Step, Terms } from '../kernels/kernels.ts';
+import type { Floats, Kernels, Step } from '../kernels/kernels.ts';
 import { plainKernels } from '../kernels/plain.ts';
 import { EpochOrder } from '../random/epochOrder.ts';
 import { PURPOSE } from '../random/philox.ts';
 import { BatchMaker } from './batchMaker.ts';
 import { type MiniBatch, SIZES, spanningOf, termsOf } from './miniBatch.ts';
+import { GRAIN, PairSteps } from './pairSteps.ts';
 import { PrefixTable } from './prefixes.ts';
 import { listLayerSums, TOTALS, type TrainingState } from './trainingState.ts';
 
-/** Pieces that threads claim: small enough to end together, large enough that claiming costs nothing. */
-export const GRAIN = { networks: 16, outputs: 16, chunks: 1, rows: 8 } as const;
 /** Entity rows that are moved as one piece. */
 export const GATHERED = 64;
 
@@ -26,12 +25,14 @@ export class TrainingThread {
   readonly #copier: Kernels;
   readonly #member: CrewMember;
   readonly #maker: BatchMaker;
+  readonly #pairs: PairSteps;
 
   constructor(state: TrainingState, kernels: Kernels, member: CrewMember) {
     this.#state = state;
     this.#kernels = kernels;
     this.#copier = state.entitiesInside ? kernels : plainKernels;
     this.#member = member;
+    this.#pairs = new PairSteps(state, kernels, member);
     this.#maker = new BatchMaker(
       state.shape,
       state.data,
@@ -75,15 +76,15 @@ export class TrainingThread {
 
   #train(batch: MiniBatch, epoch: number, step: Step): void {
     if (this.#state.shape.hasLayers) {
-      this.#encode(batch);
+      this.#pairs.encode(batch);
       this.#gather(batch);
-      this.#forwardThroughLayers(batch);
+      this.#pairs.forwardThroughLayers(batch);
       this.#findErrors(batch);
       this.#addTotals(epoch, batch.sizes[SIZES.networks]);
-      this.#updateChains(batch, step, this.#backThroughLayers(batch, step));
+      this.#pairs.updateChains(batch, this.#backThroughLayers(batch, step), step);
     } else {
       this.#gather(batch);
-      this.#trainChains(batch, step);
+      this.#pairs.trainChains(batch, this.#state.work.entities.vectors, step);
       const terms = termsOf(batch);
       const withoutRow = batch.sizes[SIZES.positives] * batch.pairs.perPositive - terms.count;
       this.#addTotals(epoch, terms.chunks, withoutRow * LOSS_OF_NO_ROW);
@@ -98,66 +99,6 @@ export class TrainingThread {
     const D = hyperparameters.vectorDim;
     while (member.claim(batch.sizes[SIZES.entities], GATHERED)) {
       this.#copier.gatherRows(tables.entities, D, batch.entityRows, work.entities, member.from, member.to);
-    }
-    member.barrier();
-  }
-
-  /** Without layers, one walk over the rows does it all. */
-  #trainChains(batch: MiniBatch, step: Step): void {
-    const { hyperparameters, tables, parents, work } = this.#state;
-    const member = this.#member;
-    const D = hyperparameters.vectorDim;
-    const terms = termsOf(batch);
-    const [encoded] = work.activations;
-    const { perPositive } = batch.pairs;
-    if (member.index === 0) clearUnknownNetwork(batch, terms, encoded, D);
-    const { error, lossNats, correct, partials } = work;
-    const out = { encoded, error, lossNats, correct, partials };
-    const entities = work.entities.vectors;
-    while (member.claim(terms.chunks, GRAIN.chunks)) {
-      const { from, to } = member;
-      this.#kernels.trainChains(
-        tables.prefixes,
-        D,
-        parents,
-        terms,
-        perPositive,
-        entities,
-        out,
-        step,
-        from,
-        to,
-      );
-    }
-    member.barrier();
-  }
-
-  /** Vectors of the batch's networks. */
-  #encode(batch: MiniBatch): void {
-    const { hyperparameters, tables, parents, work } = this.#state;
-    const member = this.#member;
-    const D = hyperparameters.vectorDim;
-    const terms = termsOf(batch);
-    const [encoded] = work.activations;
-    if (member.index === 0) clearUnknownNetwork(batch, terms, encoded, D);
-    while (member.claim(terms.chunks, GRAIN.chunks)) {
-      const { vectors } = tables.prefixes;
-      this.#kernels.encodeChains(vectors, D, parents, terms, encoded, member.from, member.to);
-    }
-    member.barrier();
-  }
-
-  #forwardThroughLayers(batch: MiniBatch): void {
-    const { hyperparameters, tables, work } = this.#state;
-    const member = this.#member;
-    const D = hyperparameters.vectorDim;
-    const networks = batch.sizes[SIZES.networks];
-    const { activations } = work;
-    while (member.claim(networks, GRAIN.networks)) {
-      const { from, to } = member;
-      for (const [l, { vectors }] of tables.layers.entries()) {
-        this.#kernels.denseForward(vectors, D, activations[l], activations[l + 1], from, to);
-      }
     }
     member.barrier();
   }
@@ -206,12 +147,11 @@ export class TrainingThread {
     const member = this.#member;
     const kernels = this.#kernels;
     const D = hyperparameters.vectorDim;
-    const A = batch.sizes[SIZES.networks];
     if (member.index === 0) this.#listLayerSums(batch);
     const { perPositive, entity } = batch.pairs;
-    const { error, dLayer, activations } = work;
+    const { error } = work;
     let [dOut, dIn] = work.dActivations;
-    while (member.claim(A, GRAIN.networks)) {
+    while (member.claim(batch.sizes[SIZES.networks], GRAIN.networks)) {
       const { from, to } = member;
       kernels.weightedSums(
         work.entities.vectors,
@@ -226,44 +166,10 @@ export class TrainingThread {
       );
     }
     member.barrier();
+    const shards = { first: 0, end: shape.shards };
     for (let l = tables.layers.length - 1; l >= 0; l--) {
-      const { vectors } = tables.layers[l];
-      const [input, out] = [activations[l], activations[l + 1]];
-      // Two kinds of pieces: first some outputs of the layer for one shard, then networks.
-      const outputs = Math.ceil(D / GRAIN.outputs);
-      const ofShards = shape.shards * outputs;
-      while (member.claim(ofShards + Math.ceil(A / GRAIN.networks), 1)) {
-        const piece = member.from;
-        if (piece < ofShards) {
-          const shard = Math.floor(piece / outputs);
-          const [first, end] = [batch.firstNetwork[shard], batch.firstNetwork[shard + 1]];
-          const from = (piece % outputs) * GRAIN.outputs;
-          const own = dLayer.subarray(shard * (D + 1) * D, (shard + 1) * (D + 1) * D);
-          const to = Math.min(D, from + GRAIN.outputs);
-          if (end > first) kernels.denseWeightGradients(D, input, out, dOut, first, end, own, from, to);
-        } else {
-          const from = (piece - ofShards) * GRAIN.networks;
-          const to = Math.min(A, from + GRAIN.networks);
-          kernels.denseInputGradients(vectors, D, input, out, dOut, dIn, from, to);
-        }
-      }
-      member.barrier();
-      const { layerSums, ones } = work;
-      while (member.claim(D + 1, GRAIN.rows)) {
-        const { from, to } = member;
-        kernels.updateBySums(
-          tables.layers[l],
-          D,
-          layerSums,
-          layerSums.identity,
-          dLayer,
-          ones,
-          step,
-          from,
-          to,
-        );
-      }
-      member.barrier();
+      this.#pairs.layerGradients(batch, l, shards, dOut, dIn);
+      this.#pairs.updateLayer(l, work.dLayer, step);
       [dOut, dIn] = [dIn, dOut];
     }
     return dOut;
@@ -275,29 +181,6 @@ export class TrainingThread {
     const all = Array.from({ length: shape.shards }, (_, shard) => shard);
     const some = all.filter((shard) => firstNetwork[shard + 1] > firstNetwork[shard]);
     listLayerSums(work.layerSums, hyperparameters.vectorDim, some, all);
-  }
-
-  #updateChains(batch: MiniBatch, step: Step, gradients: Floats | undefined): void {
-    const { hyperparameters, tables, parents, work } = this.#state;
-    const member = this.#member;
-    const terms = termsOf(batch);
-    const coefficients = gradients ? work.ones : work.error;
-    const vectors = gradients ?? work.entities.vectors;
-    while (member.claim(terms.chunks, GRAIN.chunks)) {
-      this.#kernels.updateChains(
-        tables.prefixes,
-        hyperparameters.vectorDim,
-        parents,
-        terms,
-        coefficients,
-        vectors,
-        step,
-        work.partials,
-        member.from,
-        member.to,
-      );
-    }
-    member.barrier();
   }
 
   /** Address rows of several chunks, and the entity rows: these only now, as the gradients above needed them as they were. */
@@ -328,14 +211,3 @@ export class TrainingThread {
 
 /** An address without any row has the dot product 0: a probability of one half, neither right nor wrong. */
 export const LOSS_OF_NO_ROW = Math.LN2;
-
-/** Addresses without any row come last, as a network without terms: their sum is empty. */
-export function clearUnknownNetwork(
-  { sizes }: MiniBatch,
-  terms: Terms,
-  encoded: Floats,
-  dimension: number,
-): void {
-  const known = terms.count === 0 ? 0 : terms.network[terms.count - 1] + 1;
-  encoded.fill(0, known * dimension, sizes[SIZES.networks] * dimension);
-}

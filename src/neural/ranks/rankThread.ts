@@ -6,10 +6,11 @@ import { plainKernels } from '../../kernels/plain.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
 import { EpochOrder } from '../../random/epochOrder.ts';
 import { PURPOSE } from '../../random/philox.ts';
-import { spanningOf, termsOf } from '../miniBatch.ts';
+import { spanningOf } from '../miniBatch.ts';
+import { GRAIN, PairSteps } from '../pairSteps.ts';
 import { PrefixTable } from '../prefixes.ts';
 import { TOTALS } from '../trainingState.ts';
-import { GATHERED, GRAIN, LOSS_OF_NO_ROW } from '../trainingThread.ts';
+import { GATHERED, LOSS_OF_NO_ROW } from '../trainingThread.ts';
 import { lossUnits, noteWords, RANK_SIZES, type RankBatch, recordWords } from './rankBatch.ts';
 import { RankBatchMaker } from './rankBatchMaker.ts';
 import { RankLayers } from './rankLayers.ts';
@@ -27,6 +28,7 @@ export class RankThread {
   readonly #records: RecordMaker;
   readonly #maker: RankBatchMaker;
   readonly #bytes: MessageBytes;
+  readonly #pairs: PairSteps;
   readonly #layers: RankLayers | undefined;
 
   constructor(state: RankState, kernels: Kernels, member: CrewMember, ranks: Ranks | undefined) {
@@ -36,8 +38,9 @@ export class RankThread {
     this.#member = member;
     this.#ranks = ranks;
     this.#bytes = new MessageBytes(state.plan.size);
+    this.#pairs = new PairSteps(state, kernels, member);
     if (state.shape.hasLayers) {
-      this.#layers = new RankLayers(state, kernels, member, (own, bytes, all) =>
+      this.#layers = new RankLayers(state, kernels, member, this.#pairs, (own, bytes, all) =>
         this.#tellAll(own, bytes, all),
       );
     }
@@ -163,7 +166,7 @@ export class RankThread {
 
   /** The same block to every rank. @param bytes of each rank's block */
   #tellAll(own: ArrayBufferView, bytes: number[], all: ArrayBufferView): void {
-    const { bytes: message } = this.#bytes.ofAll(bytes[this.#state.ranks.rank]);
+    const message = this.#bytes.toAll(bytes[this.#state.ranks.rank]);
     this.#ranks!.allToAll(bytesOf(own), message, bytesOf(all), bytes, this.#bytes.nowhere);
   }
 
@@ -171,7 +174,7 @@ export class RankThread {
     if (this.#layers) this.#layers.encode(batch.mine);
     this.#sendVectors(batch);
     if (this.#layers) this.#layers.train(batch, step);
-    else this.#trainChains(batch.mine, step);
+    else this.#pairs.trainChains(batch.mine, this.#state.work.arrived, step);
     this.#returnSums(batch);
     this.#addTotals(batch, epoch);
     this.#update(batch, step);
@@ -194,33 +197,6 @@ export class RankThread {
     // The others bring what the step will change meanwhile.
     while (member.claim(own, GATHERED)) {
       this.#copier.gatherRows(tables.entities, D, ownRows, work.entities, member.from, member.to);
-    }
-    member.barrier();
-  }
-
-  #trainChains(mine: RankBatch['mine'], step: Step): void {
-    const { hyperparameters, tables, parents, work } = this.#state;
-    const member = this.#member;
-    const D = hyperparameters.vectorDim;
-    const terms = termsOf(mine);
-    const { arrived, error, lossNats, correct, partials } = work;
-    const [encoded] = work.activations;
-    const out = { encoded, error, lossNats, correct, partials };
-    const { perPositive } = mine.pairs;
-    while (member.claim(terms.chunks, GRAIN.chunks)) {
-      const { from, to } = member;
-      this.#kernels.trainChains(
-        tables.prefixes,
-        D,
-        parents,
-        terms,
-        perPositive,
-        arrived,
-        out,
-        step,
-        from,
-        to,
-      );
     }
     member.barrier();
   }
@@ -361,7 +337,8 @@ class MessageBytes {
     return [this.#to, this.#from];
   }
 
-  ofAll(bytes: number): { bytes: Float64Array } {
-    return { bytes: this.#to.fill(bytes) };
+  /** Of the same block to each rank. */
+  toAll(bytes: number): Float64Array {
+    return this.#to.fill(bytes);
   }
 }
