@@ -295,8 +295,11 @@ function addScaled(
 }
 
 /** Room for sums that wait to be added, of the kind of the vectors: so a subtree that was added elsewhere is no other than one that was added here. */
-const subtreesOf = (dimension: number, vectors: Floats): Floats[] =>
-  Array.from({ length: MAX_SUBTREES }, () => vectors.slice(0, dimension));
+const subtreesOf = (dimension: number, vectors: Floats): Floats[] => {
+  // There may be fewer vectors than one: lists without members need none.
+  const Kind = vectors instanceof Float64Array ? Float64Array : Float32Array;
+  return Array.from({ length: MAX_SUBTREES }, () => new Kind(dimension));
+};
 
 /** Adds list i of tree sums up, in subtrees[0]. */
 function addTree(

@@ -4,9 +4,14 @@ import type { Ranks } from './ranks.ts';
 /**
  * All ranks must have been started alike. Called by all, before anything is written.
  * @param facts   what must be the same, by the name that a user knows it by: a version, an option
- * @throws InputError on all ranks, with the first differing rank of each fact, and both values
+ * @param advice  what to do where something is not
+ * @throws InputError on the first rank, with the first differing rank of each fact, and both values; the others wait to be ended
  */
-export function agree(ranks: Ranks, facts: Readonly<Record<string, string>>): void {
+export function agree(
+  ranks: Ranks,
+  facts: Readonly<Record<string, string>>,
+  advice = 'Start every rank with the same version and options.',
+): void {
   const told = ranks.gatherAll(new TextEncoder().encode(JSON.stringify(facts)));
   const all: Record<string, string>[] = told.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
   const names = [...new Set(all.flatMap((one) => Object.keys(one)))];
@@ -19,5 +24,6 @@ export function agree(ranks: Ranks, facts: Readonly<Record<string, string>>): vo
     return [`${name}: expected the same on all ranks, got ${said(0)} and ${said(other)}`];
   });
   if (differences.length === 0) return;
-  throw new InputError(`${differences.join('; ')}. Start every rank with the same version and options.`);
+  if (ranks.rank > 0) ranks.barrier();
+  throw new InputError(`${differences.join('; ')}. ${advice}`);
 }

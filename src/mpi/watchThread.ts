@@ -46,7 +46,7 @@ export type WatchCommand =
 /** Often enough to catch who has died while the launcher is still ending the others. */
 const LOOK_MILLISECONDS = 100;
 const BEAT_MILLISECONDS = 1000;
-/** News of a failure passes from rank to rank with each look; who is not the lowest to fail has heard of it then. */
+/** Ranks often fail at the same time, for the same reason: what lower ones say of themselves after this tells whether they did. */
 const NEWS_MILLISECONDS = 500;
 /** Whoever should have spoken first, and lives, has done so within this. */
 const TURN_MILLISECONDS = 3000;
@@ -214,7 +214,9 @@ class Watch {
     const { status, message, at } = this.#failure!;
     const { rank } = this.#orders;
     const before = this.#table.failed.filter((other) => other < rank).length;
-    if (now - at < NEWS_MILLISECONDS + before * TURN_MILLISECONDS) return;
+    const isHeard = (other: number) => other >= rank || this.#table.heardAt[other] > at + NEWS_MILLISECONDS;
+    const turns = before === 0 && !this.#table.ranks(() => true).every(isHeard) ? 1 : before;
+    if (now - at < NEWS_MILLISECONDS + turns * TURN_MILLISECONDS) return;
     this.#progress.claimToTell();
     if (message !== undefined) this.#say(message);
     this.#abort(status);

@@ -200,6 +200,10 @@ export function addUp(trial: Trial): void {
     for (const [d, bound] of boundsOf(some, D, i).entries()) assertClose(out[i * D + d], bound, 'out', i, d);
   }
   assertSubtrees(trial, some, out);
+  const empty = data.wordsOf([]);
+  const nothing = { starts: data.wordsOf([0, 0]), members: empty, joins: empty };
+  kernels[0].addUp(D, nothing, empty, data.floats(0), data.floats(0), out, 0, 1);
+  assert.ok(out.subarray(0, D).every((sum) => sum === 0));
 }
 
 /** Where every subtree of 2^k shards is added up by itself, and then those sums, the bits are the same. */
