@@ -73,14 +73,14 @@ export function hyperparameterFlags(flags: ModelFlags): Partial<Hyperparameters>
   return hyperparameters;
 }
 
-/** Reads the tables, too. */
-export function modelSettings(flags: ModelFlags): ModelSettings {
+/** Reads the tables, too. @param tell writes a line about each; left out, to standard error */
+export function modelSettings(flags: ModelFlags, tell?: (line: string) => void): ModelSettings {
   const halfLifeDays = halfLifeOption('--half-life', flags.halfLife);
   const threshold = thresholdOptions(flags);
   return {
     tables: [
-      ...(flags.asn ? [readProviderTable(flags.asn, 'asn', '--asn')] : []),
-      ...(flags.country ? [readProviderTable(flags.country, 'country', '--country')] : []),
+      ...(flags.asn ? [readProviderTable(flags.asn, 'asn', '--asn', tell)] : []),
+      ...(flags.country ? [readProviderTable(flags.country, 'country', '--country', tell)] : []),
     ],
     halfLifeDays,
     quantize: flags.quantize ?? false,

@@ -1,4 +1,3 @@
-import { InputError } from '../errors.ts';
 import { hashModulo } from '../events/entityHash.ts';
 import { withoutFuture } from '../events/future.ts';
 import {
@@ -10,8 +9,10 @@ import {
   type SkipReason,
 } from '../events/readEvents.ts';
 import { countEntities, type RankEvents, routeEvents } from '../events/routeEvents.ts';
-import { fileSizeBytes, inputName } from '../files/input.ts';
-import { cutFiles, isGzip } from '../files/shard.ts';
+import { FileAtRest, fingerprint } from '../files/fingerprint.ts';
+import { inputName } from '../files/input.ts';
+import { cutFiles, isGzip, type Sharing, sharedFileSize } from '../files/shard.ts';
+import { agree } from '../mpi/agreement.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { ownerOf } from '../neural/ranks/rankPlan.ts';
@@ -25,9 +26,13 @@ export interface ReadOverRanks {
   validation: RankEvents | undefined;
 }
 
+/** What a rank cannot read a part of is refused in these words. */
+const RANKS: Sharing = { by: 'several ranks', who: 'rank' };
+
 /**
  * Each rank reads its part of the files; then every event goes to the rank that has its entity. Called by all ranks.
  * @param tell writes a line; of the first rank alone it is heard
+ * @throws InputError where ranks do not see the same files, or somebody writes to one meanwhile
  */
 export async function readOverRanks(
   ranks: Ranks,
@@ -36,6 +41,7 @@ export async function readOverRanks(
   tell: (line: string) => void,
 ): Promise<ReadOverRanks> {
   const { onBadLine } = files;
+  requireSameFiles(ranks, [...files.train, ...(files.validation === undefined ? [] : [files.validation])]);
   const now = clockOfFirst(ranks);
   const train = await readShare(ranks, files.train, onBadLine, now, tell);
   const validation =
@@ -51,6 +57,15 @@ export async function readOverRanks(
   };
 }
 
+/** Parts of different files would make a model of neither. */
+function requireSameFiles(ranks: Ranks, paths: string[]): void {
+  for (const path of paths) sharedFileSize(path, RANKS);
+  agree(ranks, Object.fromEntries(paths.map((path) => [path, fingerprint(path)])), SAME_FILES);
+}
+
+/** What to do where files differ. */
+export const SAME_FILES = 'Put it where all ranks share it, or copy it to each again.';
+
 /** What lies in the future must do so for all. */
 function clockOfFirst(ranks: Ranks): number {
   const now = new Uint8Array(Float64Array.of(Date.now() / 1000).buffer);
@@ -64,7 +79,9 @@ async function readShare(
   now: number,
   tell: (line: string) => void,
 ) {
+  const files = paths.map((path) => new FileAtRest(path));
   const read = await readTexts(await textsOf(ranks, paths), { onBadLine });
+  for (const file of files) file.requireUnchanged();
   const summary = addedUp(ranks, read.summary);
   const name = paths.map(inputName).join(', ');
   requireEvents(name, summary);
@@ -78,7 +95,7 @@ async function readShare(
 
 /** This rank's part of the files, as if they were one: about as many bytes as others have. */
 async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
-  const files = paths.map((path) => ({ path, sizeBytes: sizeOf(path) }));
+  const files = paths.map((path) => ({ path, sizeBytes: sharedFileSize(path, RANKS) }));
   const shares = cutFiles(files, { number: ranks.rank + 1, count: ranks.size }, isGzip);
   const texts: EventText[] = [];
   for (const [i, share] of shares.entries()) {
@@ -88,15 +105,6 @@ async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
     texts.push({ name: inputName(path), stretch, chunks: chunks(() => ranks.progressed()) });
   }
   return texts;
-}
-
-function sizeOf(path: string): number {
-  if (path === '-') {
-    throw new InputError(
-      'standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.',
-    );
-  }
-  return fileSizeBytes(path);
 }
 
 function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {

@@ -25,7 +25,7 @@ import {
   requireDifferentFiles,
   threadsOption,
 } from './options.ts';
-import { readOverRanks } from './readOverRanks.ts';
+import { readOverRanks, SAME_FILES } from './readOverRanks.ts';
 import { fadingLines, savedText, thresholdText } from './trainingText.ts';
 import { ShownTraining } from './trainWithProgress.ts';
 
@@ -90,6 +90,11 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     [['--model', flags.model]],
   );
   agree(ranks, { version, ...factsOf(events, flags) });
+  const tell = (line: string) => {
+    if (ranks.rank === 0) process.stderr.write(`${line}\n`);
+  };
+  const settings = modelSettings(flags, tell);
+  agree(ranks, Object.fromEntries(settings.tables.map(({ name, sha256 }) => [name, sha256])), SAME_FILES);
   const train = ranks.size === 1 ? trainFiles : trainFilesOverRanks;
   await train(ranks, {
     events,
@@ -100,7 +105,7 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     threads,
     kernels: flags.kernels,
     checkpoint: flags.checkpoint === undefined ? undefined : { folder: flags.checkpoint, minutes },
-    ...modelSettings(flags),
+    ...settings,
     onBadLine,
   });
 }

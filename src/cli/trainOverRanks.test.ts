@@ -1,7 +1,17 @@
 /** `mpirun … ip-insights train` as a user runs it. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -25,6 +35,7 @@ writeFileSync(at('middle.csv.gz'), gzipSync(textOf(LINES.slice(2000, 2500))));
 writeFileSync(at('tail.csv'), `user,ip,time\n${textOf(LINES.slice(2500))}`);
 writeFileSync(at('one.csv'), 'ann,10.0.0.1\n');
 writeFileSync(at('none.csv'), '');
+assert.equal(spawnSync('mkfifo', [at('pipe.csv')]).status, 0);
 
 const BASE = ['--epochs', '2', '--vector-dim', '8', '--mini-batch-size', '500', '--seed', '7'];
 
@@ -102,8 +113,14 @@ const FAULTS: [name: string, args: string[], status: number, message: string | R
   [
     'standard input',
     ['-'],
+    2,
+    `rank 0 (${HOST}): several ranks: expected files, got standard input, of which each rank has another one. Write it to a file that all ranks can read.`,
+  ],
+  [
+    'a pipe',
+    ['train.csv', 'pipe.csv'],
     1,
-    `rank 0 (${HOST}): standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.`,
+    `rank 0 (${HOST}): pipe.csv: expected a file for several ranks, got a pipe or device, of which each rank has another one. Write it to a file that all ranks can read.`,
   ],
   [
     'wrong usage',
@@ -135,6 +152,90 @@ for (const [name, args, expected, message] of FAULTS) {
     );
   });
 }
+
+const TABLE = '1.0.0.0,1.0.0.255,13335,Cloudflare\n10.0.0.0,10.255.255.255,1,Own\n';
+const DIFFERENT: [name: string, args: string[], file: string, content: string, said: RegExp][] = [
+  [
+    'of another size',
+    [],
+    'train.csv',
+    textOf(LINES.slice(1)),
+    /"[\d,]+ bytes, .*" on rank 0 .* and "[\d,]+ bytes, /,
+  ],
+  [
+    'of the same size with other bytes',
+    [],
+    'train.csv',
+    textOf([`${LINES[0].slice(0, -1)}x`, ...LINES.slice(1)]),
+    /SHA-256 of samples [0-9a-f]{16}" on rank 0 .* and ".*SHA-256 of samples [0-9a-f]{16}" on rank 1/,
+  ],
+  ['for validation', ['--validation', 'later.csv'], 'later.csv', sampleLogins(500, 5), /bytes, /],
+  [
+    'of providers',
+    ['--asn', 'asn.csv'],
+    'asn.csv',
+    TABLE.replace('13335', '13336'),
+    /got "[0-9a-f]{64}" on rank 0/,
+  ],
+];
+
+for (const [name, args, file, content, said] of DIFFERENT) {
+  test(`a file ${name} on one rank ends the job before anything is learned, and is named`, async () => {
+    const own = at('own');
+    mkdirSync(own);
+    writeFileSync(at('asn.csv'), TABLE);
+    for (const one of ['train.csv', 'later.csv', 'asn.csv']) copyFileSync(at(one), join(own, one));
+    writeFileSync(join(own, file), content);
+    const script = at('elsewhere.sh');
+    writeFileSync(
+      script,
+      `#!/bin/sh\n[ $OMPI_COMM_WORLD_RANK = 0 ] || cd own\nexec ${process.execPath} "$@"\n`,
+    );
+    chmodSync(script, 0o755);
+    const command = [main, 'train', 'train.csv', '--model', at('x.model'), ...BASE, ...args];
+    const { status, stderr, told } = await runScript(2, command, { cwd: folder, program: script });
+    assert.equal(status, 1, stderr);
+    assert.equal(told.length, 1, stderr);
+    assert.match(told[0], said);
+    assert.ok(
+      told[0].startsWith(`rank 0 (${HOST}): ${file}: expected the same on all ranks, got `) &&
+        told[0].endsWith('. Put it where all ranks share it, or copy it to each again.'),
+      told[0],
+    );
+    assert.equal(existsSync(at('x.model')), false);
+    rmSync(own, { recursive: true });
+  });
+}
+
+test('a file that grows while ranks read it ends the job: their parts would be of different files', async () => {
+  const growing = at('growing.csv');
+  writeFileSync(growing, textOf(LINES));
+  const script = at('grow.sh');
+  writeFileSync(script, `#!/bin/sh\nexec ${process.execPath} --import ${at('grow.mjs')} "$@"\n`);
+  chmodSync(script, 0o755);
+  writeFileSync(
+    at('grow.mjs'),
+    `import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+const open = fs.createReadStream;
+let hasGrown = process.env.OMPI_COMM_WORLD_RANK !== '1';
+fs.createReadStream = (path, ...rest) => {
+  if (!hasGrown) fs.appendFileSync(path, 'ann,10.0.0.1,2018-11-01T00:00:00Z\\n');
+  hasGrown = true;
+  return open(path, ...rest);
+};
+syncBuiltinESMExports();
+`,
+  );
+  const command = [main, 'train', growing, '--model', at('x.model'), ...BASE];
+  const { status, told, stderr } = await runScript(2, command, { cwd: folder, program: script });
+  assert.equal(status, 1, stderr);
+  assert.equal(told.length, 1, stderr);
+  assert.match(
+    told[0],
+    /^rank [01] \(.*\): .*growing\.csv: expected a file that stays as it is, but it was written to while it was read\. Wait until it is complete, then run this again\.$/,
+  );
+});
 
 test('what every rank must be started with is compared before anything is read', async () => {
   const script = at('differing.sh');

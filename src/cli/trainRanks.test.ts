@@ -36,8 +36,8 @@ interface Job {
   /** what a shell does around the whole job, which is "$@" there */
   around?: string[];
   env?: NodeJS.ProcessEnv;
-  /** a signal to a rank, once the job has said something */
-  strike?: { when: RegExp; rank: number; signal: NodeJS.Signals };
+  /** a signal to a rank or to mpirun, once the job has said something */
+  strike?: { when: RegExp; rank: number | 'mpirun'; signal: NodeJS.Signals };
 }
 
 async function train({ size, flags, events = 'train.csv', before = ':', around = [], env, strike }: Job) {
@@ -60,7 +60,8 @@ async function train({ size, flags, events = 'train.csv', before = ':', around =
     stderr += text;
     if (isStruck || !strike?.when.test(stderr)) return;
     isStruck = true;
-    process.kill(Number(read(`pid.${strike.rank}`)), strike.signal);
+    const pid = strike.rank === 'mpirun' ? child.pid! : Number(read(`pid.${strike.rank}`));
+    process.kill(pid, strike.signal);
   });
   const [status] = await once(child, 'close');
   assert.ok(isStruck, stderr);
@@ -118,6 +119,20 @@ test('without --checkpoint a job that breaks off says what would have kept one',
     `rank 0 (${host}): rank 1 (${host}) is gone without a word: killed, out of memory, or ended by the launcher. No checkpoint was kept; --checkpoint FOLDER keeps one after every epoch.`,
   ]);
   assert.notEqual(status, 0);
+});
+
+test('mpirun is asked to end: one rank says so, and what to do next', async () => {
+  const flags = [...model('asked.model'), '--checkpoint', 'asked', '--epochs', '1000'];
+  const { status, stderr, told } = await train({
+    ...{ size: 3, flags },
+    strike: { when: /training\.checkpoint: .* written/, rank: 'mpirun', signal: 'SIGTERM' },
+  });
+  assert.deepEqual(told, [
+    `rank 0 (${host}): stopped by SIGTERM: the launcher ends the job. Continue from asked/training.checkpoint: run the same command again, with any number of ranks.`,
+  ]);
+  assert.doesNotMatch(stderr, /what was being written/);
+  assert.notEqual(status, 0);
+  assert.deepEqual(readdirSync(at('asked')).sort(), ['fit.checkpoint', 'training.checkpoint']);
 });
 
 test('what does not belong to the checkpoint ends the job with 1 and one sentence, and the model is not touched', async () => {

@@ -37,7 +37,7 @@ function tooFewStepsLines(h: Hyperparameters, pairs: number): string[] {
   }
   if (h.vectorDim * move ** 2 >= LEAST_DOT_PRODUCT) return [];
   return [
-    `note: ${counted(batches, 'mini-batch', 'mini-batches')} of this learning rate move a vector's component by at most ${move.toFixed(2)}, so that vectors learn little and the default score leans on the history. ${moreSteps(h)} would teach them more.`,
+    `note: ${counted(batches, 'mini-batch', 'mini-batches')} of this learning rate ${batches === 1 ? 'moves' : 'move'} a vector's component by at most ${move.toFixed(2)}, so that vectors learn little and the default score leans on the history. ${moreSteps(h)} would teach them more.`,
   ];
 }
 

@@ -42,9 +42,9 @@ export function cleanUpOnSignals(): void {
   for (const signal of SIGNALS) process.once(signal, stop);
 }
 
-/** For a command that ends by itself, once it has done what it was asked to: a signal is its own business from now on. */
-export function leaveSignals(): void {
-  for (const signal of SIGNALS) process.removeListener(signal, stop);
+/** For a command that ends by itself, once it has done what it was asked to: such a signal is its own business from now on. */
+export function leaveSignals(signals: readonly Signal[] = SIGNALS): void {
+  for (const signal of signals) process.removeListener(signal, stop);
 }
 
 /**

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, openSync, type Stats, statSync } from 'node:fs';
 import { counted, InputError, UsageError } from '../errors.ts';
 import { readFailure, readInto } from './input.ts';
 
@@ -58,23 +58,33 @@ export function cutFiles(
   });
 }
 
+/** Who shares a file, and by what: for messages. */
+export interface Sharing {
+  by: string;
+  who: string;
+}
+
+const TASKS: Sharing = { by: '--shard', who: 'task' };
+
 /**
- * The size of a file that tasks share, in bytes.
- * @throws UsageError for standard input, InputError for a pipe or device, which only one task can read
+ * The size of a file of which several processes read a part each, in bytes.
+ * @throws UsageError for standard input, InputError for a pipe or device, which only one process can read
  */
-export function sharedFileSize(path: string): number {
-  if (path === '-') {
-    throw new UsageError(
-      '--shard: expected files, got standard input, of which each task has another one. Write it to a file that all tasks can read.',
-    );
+export function sharedFileSize(path: string, { by, who }: Sharing = TASKS): number {
+  const advice = `of which each ${who} has another one. Write it to a file that all ${who}s can read.`;
+  if (path === '-') throw new UsageError(`${by}: expected files, got standard input, ${advice}`);
+  // Opening a pipe would wait for its writer.
+  const stat = statOf(path);
+  if (stat.isFile() || stat.isDirectory()) return stat.size;
+  throw new InputError(`${path}: expected a file for ${by}, got a pipe or device, ${advice}`);
+}
+
+function statOf(path: string): Stats {
+  try {
+    return statSync(path);
+  } catch (error) {
+    throw readFailure(path, error);
   }
-  return withFile(path, (file) => {
-    const stat = fstatSync(file);
-    if (stat.isFile() || stat.isDirectory()) return stat.size;
-    throw new InputError(
-      `${path}: expected a file for --shard, got a pipe or device, of which each task has another one. Write it to a file that all tasks can read.`,
-    );
-  });
 }
 
 /** Whether a file is compressed with gzip, by its first bytes: it can only be read from its start. */

@@ -1,8 +1,9 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError, quoted } from '../errors.ts';
-import { isRunning, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
+import { isRunning, leaveSignals, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { findLauncher, type Launcher, markAsRank } from './launcher.ts';
 import { type Exit, type MpiHandle, MpiRanks } from './mpiRanks.ts';
 import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
@@ -22,6 +23,13 @@ interface Introduction {
 /** Longest introduction, in bytes: a host's name has at most 64. */
 const INTRODUCTION_BYTES = 512;
 
+/** Within this a launcher ends the others where one has ended: mpirun takes a second. */
+const TURN_MILLISECONDS = 3000;
+const MOST_TURNS_MILLISECONDS = 15_000;
+
+/** News of a failure comes within it; a launcher ends by force whoever has not ended after a second. */
+const HEARD_MILLISECONDS = 400;
+
 /**
  * The ranks that a launcher started, or this process alone. In the main thread, and once: MPI starts once in a process.
  * @throws InputError where a launcher started several and MPI cannot connect them: koffi, the library or Open MPI is missing
@@ -30,10 +38,18 @@ export async function openRanks(): Promise<Ranks> {
   const host = hostname();
   const launcher = findLauncher(process.env, process.pid);
   if (!launcher) return alone(host);
+  leaveSignals(['SIGTERM']);
+  // The launcher ends it, as another rank has ended: that one has spoken.
+  const leave = () => process.exit(SIGNAL_EXIT_CODES.SIGTERM);
+  process.once('SIGTERM', leave);
   try {
-    return await connect(launcher, host, limitsOf(process.env));
+    const ranks = await connect(launcher, host, limitsOf(process.env));
+    process.removeListener('SIGTERM', leave);
+    return ranks;
   } catch (error) {
     if (error instanceof InputError) error.message = `rank ${launcher.rank} (${host}): ${error.message}`;
+    // Often all have the same error, and the first one that ends has the launcher end the others.
+    await delay(Math.min(launcher.rank * TURN_MILLISECONDS, MOST_TURNS_MILLISECONDS));
     throw error;
   }
 }
@@ -150,28 +166,35 @@ function visible(everybody: Introduction[], own: Introduction): Neighbourhood['p
 
 /**
  * When a process dies, its launcher asks the others to end at once. Whoever has the lowest rank of those left on the same
- * computer says which one it was, before it ends as it would have. Where nobody of this computer is gone, the launcher knows more.
+ * computer says which one it was. Where nobody of this computer is gone, the launcher knows more, and the first rank says so.
  */
 function tellWhoIsGone(orders: WatchOrders, { hosts, processes }: Neighbourhood, progress: Progress): void {
-  process.prependOnceListener('SIGTERM', () => {
+  process.once('SIGTERM', () => {
     const gone = processes.filter(({ pid }) => !isRunning(pid)).map(({ rank }) => rank);
     const first = processes.find(({ rank }) => !gone.includes(rank));
-    const advice = progress.advice === '' ? '' : ` ${progress.advice}`;
-    const isMine = gone.length > 0 ? first?.rank === orders.rank : orders.rank === 0 && advice !== '';
-    const what =
-      gone.length > 0
-        ? `${named(gone, hosts)} is gone without a word: killed, out of memory, or ended by the launcher.`
-        : 'the launcher ends the job.';
-    if (isMine && progress.claimToTell()) {
-      process.stderr.write(`rank ${orders.rank} (${orders.host}): ${what}${advice}\n`);
-      // Else rank 0 says what the process says by itself, unless somebody has spoken.
-    } else if (orders.rank > 0 || gone.length > 0 || !progress.claimToTell()) {
-      removeUnfinished();
-      process.exit(SIGNAL_EXIT_CODES.SIGTERM);
+    if (gone.length > 0) {
+      const what = `${named(gone, hosts)} is gone without a word: killed, out of memory, or ended by the launcher.`;
+      endBySignal(orders, progress, first?.rank === orders.rank ? what : undefined);
+      return;
     }
-    // With a listener, the signal no longer ends the process by itself.
-    if (process.listenerCount('SIGTERM') === 0) process.exit(SIGNAL_EXIT_CODES.SIGTERM);
+    // Whoever ends first has the launcher end the others by force, and what another rank has said is heard within this.
+    const isFirst = orders.rank === 0;
+    const what = isFirst ? 'stopped by SIGTERM: the launcher ends the job.' : undefined;
+    setTimeout(
+      () => endBySignal(orders, progress, what),
+      isFirst ? HEARD_MILLISECONDS : 2 * HEARD_MILLISECONDS,
+    );
   });
+}
+
+/** @param what to be told, unless another rank has spoken */
+function endBySignal({ rank, host }: WatchOrders, progress: Progress, what: string | undefined): void {
+  if (what !== undefined && progress.claimToTell()) {
+    const advice = progress.advice === '' ? '' : ` ${progress.advice}`;
+    process.stderr.write(`rank ${rank} (${host}): ${what}${advice}\n`);
+  }
+  removeUnfinished();
+  process.exit(SIGNAL_EXIT_CODES.SIGTERM);
 }
 
 function exit(mpi: OpenMpi, watch: Worker, progress: Progress, command: (order: WatchCommand) => void): Exit {

@@ -124,3 +124,19 @@ test('a limit that is no number is refused', async () => {
   );
   assert.equal(job.status, 1);
 });
+
+test('a rank that never starts: one of the others says so, and the job ends', async () => {
+  const command = [
+    'sh',
+    '-c',
+    '[ $OMPI_COMM_WORLD_RANK = 1 ] && exec sleep 60; exec "$@"',
+    'sh',
+    process.execPath,
+  ];
+  const job = await run(3, ['size'], { command });
+  const message =
+    'MPI has not started within 4 s: a rank did not start, or the hosts cannot reach each other.';
+  assert.deepEqual(job.told, [`${rank(0)}: ${message}`], job.stderr);
+  assert.notEqual(job.status, 0);
+  assert.ok(job.seconds < 60, `${job.seconds} s`);
+});

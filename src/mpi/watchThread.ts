@@ -123,7 +123,8 @@ class Watch {
     this.#lookedAt = now;
     if (this.#isAborting) return true;
     if (!this.#neighbourhood) {
-      if (now - this.#startedAt > silentMs) this.#giveUpStart();
+      // The first to end has the launcher end the others: one speaks.
+      if (now - this.#startedAt > silentMs + this.#orders.rank * TURN_MILLISECONDS) this.#giveUpStart();
       return true;
     }
     this.#talk(now);
