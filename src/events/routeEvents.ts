@@ -133,12 +133,17 @@ function unpack(received: Uint8Array[]): { events: Events; index: Float64Array }
 
 /** How many distinct entities all ranks have read. */
 export function countEntities(ranks: Ranks, { entities }: Events): number {
-  const parts: number[][] = Array.from({ length: ranks.size }, () => []);
+  const entitiesTo = new Uint32Array(ranks.size);
+  for (let e = 0; e < entities.count; e++) entitiesTo[entities.hashOf(e)[0] % ranks.size]++;
+  const parts = Array.from(entitiesTo, (count) => new Uint32Array(count * 2));
+  const next = new Uint32Array(ranks.size);
   for (let e = 0; e < entities.count; e++) {
-    const [low, high] = entities.hashOf(e);
-    parts[low % ranks.size].push(low, high);
+    const hash = entities.hashOf(e);
+    const to = hash[0] % ranks.size;
+    parts[to].set(hash, next[to]);
+    next[to] += 2;
   }
-  const received = ranks.exchange(parts.map((words) => new Uint8Array(Uint32Array.from(words).buffer)));
+  const received = ranks.exchange(parts.map((words) => new Uint8Array(words.buffer)));
   const distinct = new EntityDictionary();
   for (const bytes of received) {
     const words = new Uint32Array(bytes.slice().buffer);
