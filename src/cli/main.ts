@@ -22,6 +22,8 @@ const COMMANDS: Record<string, () => Promise<() => Command>> = {
   score: async () => (await import('./score.ts')).scoreCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   inspect: async () => (await import('./inspect.ts')).inspectCommand,
+  split: async () => (await import('./shards.ts')).splitCommand,
+  merge: async () => (await import('./shards.ts')).mergeCommand,
   update: async () => (await import('./update.ts')).updateCommand,
   transform: async () => (await import('./transform.ts')).transformCommand,
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand,

@@ -1,11 +1,16 @@
 import { availableParallelism, cpus } from 'node:os';
 import { Command } from 'commander';
 import { quoted, UsageError } from '../errors.ts';
+import type { Model } from '../model/model.ts';
+import type { ModelCard } from '../model/modelCard.ts';
+import { modelCard } from '../model/modelFile.ts';
 import { saveModel } from '../model/savedModel.ts';
+import { requireShardCount, type ShardedModel, saveSharded } from '../model/shards/writeShards.ts';
 import { agree } from '../mpi/agreement.ts';
 import { type Ranks, ranksOfHost } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
+import { ENTITY_SHARDS } from '../neural/ranks/rankPlan.ts';
 import { version } from '../version.ts';
 import { CheckpointFolder, NOTHING_KEPT } from './checkpointFolder.ts';
 import {
@@ -25,6 +30,7 @@ import {
   requireDifferentFiles,
   threadsOption,
 } from './options.ts';
+import { requireFileName } from './outputFiles.ts';
 import { readOverRanks, SAME_FILES } from './readOverRanks.ts';
 import { fadingLines, savedText, thresholdText } from './trainingText.ts';
 import { ShownTraining } from './trainWithProgress.ts';
@@ -38,6 +44,8 @@ type TrainFlags = ModelFlags & {
   checkpointMinutes?: string;
   kernels: string;
   onBadLine: string;
+  sharded?: boolean;
+  shards?: string;
 };
 
 /** `ip-insights train`: events → model. */
@@ -58,6 +66,8 @@ export function trainCommand(): Command {
       'keep what was learned in this folder after every epoch; the same command goes on from there',
     )
     .option('--checkpoint-minutes <n>', 'keep it every so many minutes too (needs --checkpoint)')
+    .option('--sharded', 'write the model in shards beside its manifest: each rank its own accounts')
+    .option('--shards <n>', 'how many shards, a multiple of the ranks (default: one for each rank)')
     .option('--kernels <which>', 'auto: WebAssembly where it is to be had; plain: plain JavaScript', 'auto')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
   return addHyperparameterOptions(command).action((events: string[], flags: TrainFlags) =>
@@ -89,6 +99,7 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     ],
     [['--model', flags.model]],
   );
+  const shards = shardsOption(flags, ranks);
   agree(ranks, { version, ...factsOf(events, flags) });
   const tell = (line: string) => {
     if (ranks.rank === 0) process.stderr.write(`${line}\n`);
@@ -107,7 +118,20 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     checkpoint: flags.checkpoint === undefined ? undefined : { folder: flags.checkpoint, minutes },
     ...settings,
     onBadLine,
+    shards,
   });
+}
+
+/** @returns undefined where the model is to be one file */
+function shardsOption({ sharded, shards, model }: TrainFlags, ranks: Ranks): number | undefined {
+  if (sharded !== true) {
+    if (shards === undefined) return undefined;
+    throw new UsageError('--shards: nothing says that the model is to be in shards. Add --sharded.');
+  }
+  requireFileName(model, 'Shards lie beside their manifest, which is a file.');
+  const count = shards === undefined ? ranks.size : integerOption('--shards', shards, 1, ENTITY_SHARDS);
+  requireShardCount(count, ranks);
+  return count;
 }
 
 /** What all ranks must have been given alike; how many threads is each one's own business. */
@@ -137,10 +161,12 @@ interface TrainFiles extends ModelSettings {
   kernels: 'auto' | 'plain';
   checkpoint?: { folder: string; minutes?: number };
   onBadLine: 'error' | 'skip';
+  /** undefined: the model is one file */
+  shards: number | undefined;
 }
 
 /** Trains from files, with progress, and writes the model. */
-async function trainFiles(_ranks: Ranks, options: TrainFiles): Promise<void> {
+async function trainFiles(ranks: Ranks, options: TrainFiles): Promise<void> {
   const { events: paths, validation: validationPath, model: path, checkpoint: kept, onBadLine } = options;
   const shown = new ShownTraining();
   requireFolder(path);
@@ -150,15 +176,35 @@ async function trainFiles(_ranks: Ranks, options: TrainFiles): Promise<void> {
   for (const line of fadingLines(events, options.halfLifeDays)) process.stderr.write(`${line}\n`);
   const { hyperparameters, seed, threads, kernels, tables, halfLifeDays, quantize, threshold } = options;
   const started = performance.now();
-  const model = await shown.train(events, {
+  const settings = {
     ...{ hyperparameters, seed, threads, kernels, checkpoint, validation },
     ...{ tables, halfLifeDays, quantize, threshold },
-  });
-  const sizeBytes = saveModel(model, path);
-  process.stderr.write(`${thresholdText(model.card)}\n`);
-  const eventsSeen = events.count * model.card.hyperparameters.epochs;
+  };
+  const { shards } = options;
+  const share = { ranks, index: undefined };
+  const { card, sizeBytes } =
+    shards === undefined
+      ? saved(await shown.train(events, settings), path)
+      : savedInShards(await shown.trainSharded(events, share, settings), path, shards, ranks);
+  process.stderr.write(`${thresholdText(card)}\n`);
+  const eventsSeen = events.count * card.hyperparameters.epochs;
   process.stderr.write(`${savedText(path, sizeBytes, eventsSeen, performance.now() - started)}\n`);
 }
+
+interface Saved {
+  card: ModelCard;
+  sizeBytes: number;
+}
+
+const saved = (model: Model, path: string): Saved => ({
+  card: model.card,
+  sizeBytes: saveModel(model, path),
+});
+
+const savedInShards = (model: ShardedModel, path: string, shards: number, ranks: Ranks): Saved => ({
+  card: modelCard(model.card),
+  sizeBytes: saveSharded(model, path, shards, ranks),
+});
 
 /** The same on all ranks together; the first one writes the model. */
 async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<void> {
@@ -177,14 +223,22 @@ async function trainFilesOverRanks(ranks: Ranks, options: TrainFiles): Promise<v
   const started = performance.now();
   const share = { ranks, index: read.train.index, validationIndex: read.validation?.index };
   const threads = options.threads ?? threadsOfRank(ranks);
-  const model = await shown.trainOverRanks(read.train.events, share, {
+  const settings = {
     ...{ hyperparameters, seed, threads, kernels, checkpoint, validation: read.validation?.events },
     ...{ tables, halfLifeDays, quantize, threshold },
-  });
-  if (!model) return;
-  const sizeBytes = saveModel(model, path);
-  tell(thresholdText(model.card));
-  const eventsSeen = read.train.total * model.card.hyperparameters.epochs;
+  };
+  const { shards } = options;
+  let done: Saved;
+  if (shards === undefined) {
+    const model = await shown.trainOverRanks(read.train.events, share, settings);
+    if (!model) return;
+    done = saved(model, path);
+  } else {
+    done = savedInShards(await shown.trainSharded(read.train.events, share, settings), path, shards, ranks);
+  }
+  const { card, sizeBytes } = done;
+  tell(thresholdText(card));
+  const eventsSeen = read.train.total * card.hyperparameters.epochs;
   tell(savedText(path, sizeBytes, eventsSeen, performance.now() - started));
 }
 

@@ -1,7 +1,14 @@
 import { counted } from '../errors.ts';
 import type { Events } from '../events/events.ts';
 import type { Model } from '../model/model.ts';
-import { type RankShare, type TrainOptions, trainModel, trainOverRanks } from '../model/trainModel.ts';
+import type { ShardedModel } from '../model/shards/writeShards.ts';
+import {
+  type RankShare,
+  type TrainOptions,
+  trainModel,
+  trainOverRanks,
+  trainSharded,
+} from '../model/trainModel.ts';
 import { startProgress } from './progress.ts';
 import { divergenceLines, epochText, fitLines, startLines } from './trainingText.ts';
 
@@ -22,7 +29,19 @@ export class ShownTraining {
 
   /** `trainOverRanks`: all ranks see what the first one shows. */
   async trainOverRanks(events: Events, share: RankShare, options: TrainOptions): Promise<Model | undefined> {
-    const train = (given: TrainOptions) => trainOverRanks(events, share, given);
+    return this.#shownByFirst(share, options, (given) => trainOverRanks(events, share, given));
+  }
+
+  /** The same with `trainSharded`. */
+  async trainSharded(events: Events, share: RankShare, options: TrainOptions): Promise<ShardedModel> {
+    return this.#shownByFirst(share, options, (given) => trainSharded(events, share, given));
+  }
+
+  async #shownByFirst<T>(
+    share: RankShare,
+    options: TrainOptions,
+    train: (shown: TrainOptions) => Promise<T>,
+  ): Promise<T> {
     return share.ranks.rank === 0 ? this.#shown(options, train) : train(options);
   }
 

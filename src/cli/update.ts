@@ -4,6 +4,7 @@ import { counted, grouped, InputError } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import type { Model } from '../model/model.ts';
 import { loadModel, saveModel } from '../model/savedModel.ts';
+import { isManifest } from '../model/shards/shardedFiles.ts';
 import { type UpdateSummary, updateModel } from '../model/updateModel.ts';
 import { onBadLineOption, requireDifferentFiles } from './options.ts';
 import { tellOfPlainKernels } from './progress.ts';
@@ -26,6 +27,11 @@ export function updateCommand(): Command {
       const onBadLine = onBadLineOption(flags.onBadLine);
       const out = flags.out ?? path;
       requireDifferentFiles(files, [['--out', out]]);
+      if (isManifest(path)) {
+        throw new InputError(
+          `${path}: expected a model in one file, got one in shards. Update the file of ip-insights merge, then split that.`,
+        );
+      }
       tellOfPlainKernels();
       // A place that cannot be written is said before the work.
       new AtomicFile(out).abandon();

@@ -83,6 +83,12 @@ export function isRunning(pid: number): boolean {
   }
 }
 
+/** Removes files beside `path` whose names are chosen, where there are such. */
+export function removeBeside(path: string, isChosen: (name: string) => boolean): void {
+  const folder = dirname(path);
+  for (const name of readdirSync(folder)) if (isChosen(name)) rmSync(join(folder, name), { force: true });
+}
+
 /** Removes a file or folder made under a name of `temporaryBeside`. */
 export function removeTemporary(path: string): void {
   rmSync(path, { force: true, recursive: true });
@@ -220,17 +226,17 @@ export class AtomicFile {
     }
   }
 
-  /** Makes the file appear under its name. */
-  commit(): void {
+  /** Makes the file appear under its name, or another one beside it that was not known before. */
+  commit(path = this.path): void {
     this.#open = false;
     try {
       closeSync(this.#file);
     } catch (error) {
       // Some file systems tell only now that the disk is full.
       if (this.#temporary !== undefined) removeTemporary(this.#temporary);
-      throw writeFailure(this.path, error);
+      throw writeFailure(path, error);
     }
-    if (this.#temporary !== undefined) renameTemporary(this.#temporary, this.path);
+    if (this.#temporary !== undefined) renameTemporary(this.#temporary, path);
   }
 
   /** Removes what was written; does nothing after `commit`. */

@@ -5,6 +5,12 @@ import { type AccountShards, ONE_SHARD } from './accountShards.ts';
 import type { Decay } from './decay.ts';
 import { partsFrom, sumsOverRanks } from './placeSums.ts';
 
+/** What everybody has in the groups of a table. */
+export interface GroupSums {
+  shares: Float64Array; // (G)
+  weights: Float64Array; // (G)
+}
+
 /**
  * A rung that is no prefix: which groups of a table (providers, countries) each account and everybody use. G groups;
  * an account's IPv4 and IPv6 places of one group count together.
@@ -22,13 +28,22 @@ export class AccountGroups {
   readonly #grown = new Map<number, Map<number, number>>();
   readonly #words = new Uint32Array(4);
 
-  /** @param places those of the accounts of this rank; shares and weights are those of all ranks */
-  constructor(table: GroupTable, places: AccountPlaces, decay: Decay, shards: AccountShards = ONE_SHARD) {
+  /**
+   * @param places those of the accounts of this rank; shares and weights are those of all ranks
+   * @param sums   known already, where these are not all accounts that they were counted of
+   */
+  constructor(
+    table: GroupTable,
+    places: AccountPlaces,
+    decay: Decay,
+    shards: AccountShards = ONE_SHARD,
+    sums?: GroupSums,
+  ) {
     this.table = table;
     const E = places.entityCount;
     const G = table.shares.length;
-    this.shares = new Float64Array(G);
-    this.weights = new Float64Array(G);
+    this.shares = sums?.shares ?? new Float64Array(G);
+    this.weights = sums?.weights ?? new Float64Array(G);
     this.#starts = new Uint32Array(E + 1);
     const groups: number[] = [];
     const weights: number[] = [];
@@ -58,6 +73,7 @@ export class AccountGroups {
     }
     this.#groups = Uint32Array.from(groups);
     this.#ownWeights = Float64Array.from(weights);
+    if (sums) return;
     this.#sumUp(Float64Array.from(terms), shards);
     const [accounts] = shards.counted(own);
     for (let g = 0; g < G; g++) this.shares[g] /= Math.max(1, accounts);

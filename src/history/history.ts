@@ -1,7 +1,7 @@
 import { type AddressWords, isIpv4 } from '../addresses/address.ts';
 import type { GroupTable } from '../addresses/groupTable.ts';
 import { cutHigh, cutLow, hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
-import { AccountGroups } from './accountGroups.ts';
+import { AccountGroups, type GroupSums } from './accountGroups.ts';
 import { type AccountPlaces, dayOf, isAt, lowerBound, type Segment, upperBound } from './accountPlaces.ts';
 import { type AccountShards, ONE_SHARD } from './accountShards.ts';
 import { Decay } from './decay.ts';
@@ -62,6 +62,7 @@ export class History {
   /**
    * @param places    those of the accounts of this rank
    * @param everybody what another thread has summed up already
+   * @param groupSums likewise, of each table
    */
   constructor(
     places: AccountPlaces,
@@ -69,11 +70,12 @@ export class History {
     decay = new Decay(),
     everybody?: PopulationParts,
     shards: AccountShards = ONE_SHARD,
+    groupSums: readonly GroupSums[] = [],
   ) {
     this.places = places;
     this.decay = decay;
     this.population = new Population(everybody ?? populationParts(places, decay, shards));
-    this.groups = tables.map((table) => new AccountGroups(table, places, decay, shards));
+    this.groups = tables.map((table, t) => new AccountGroups(table, places, decay, shards, groupSums[t]));
     this.#events = eventsOfAll(places);
     this.#segment = places.segment();
     this.#other = places.segment();

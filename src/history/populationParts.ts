@@ -122,6 +122,20 @@ function recordsOf(columns: PlaceColumns, totals: Float64Array, decay: Decay, ac
 function familyParts(ipv4: boolean, { high, low, sums: before, users }: KeySums): FamilyParts {
   // The sums of places become those of all places before.
   for (let at = 2; at < before.length; at++) before[at] += before[at - 2];
+  return indexed({ ipv4, high, low, before, users });
+}
+
+/** What a model in shards keeps of one family; the rest follows from it. */
+export interface StoredFamily {
+  ipv4: boolean;
+  high: Uint32Array; // (Q)
+  low: Uint32Array; // (Q or 0)
+  before: Float64Array; // (Q + 1, 2)
+  users: Uint32Array; // (Q)
+}
+
+/** The same with what finds places fast. */
+export function indexed({ ipv4, high, low, before, users }: StoredFamily): FamilyParts {
   const none = new Uint16Array(0);
   const places = { ipv4, high, low, starts: new Uint32Array(0), events: none, day: none };
   const first16 = ipv4 ? firstOf16(high) : new Uint32Array(0);

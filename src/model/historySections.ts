@@ -1,5 +1,6 @@
 import { GroupTable, groupTableFault } from '../addresses/groupTable.ts';
 import { InputError } from '../errors.ts';
+import type { GroupSums } from '../history/accountGroups.ts';
 import { AccountPlaces, type PlaceColumns } from '../history/accountPlaces.ts';
 import { AccountWeights } from '../history/accountWeights.ts';
 import { Decay } from '../history/decay.ts';
@@ -8,7 +9,6 @@ import { BUCKETS, expertCount, type MixtureWeights } from '../history/mixture.ts
 import { type PopulationParts, populationParts } from '../history/populationParts.ts';
 import { RUNGS } from '../history/rungs.ts';
 import { CALIBRATION_ROWS, Calibration, type Tail } from './calibration.ts';
-import type { Model } from './model.ts';
 import type { FileCard } from './modelFileKind.ts';
 import type { Column, Sections } from './sectionFile.ts';
 
@@ -37,13 +37,13 @@ export function mostPlacesOf(columns: PlaceColumns[]): number {
   return most;
 }
 
-export function historyColumns(
-  { history, mixture, calibration }: Model,
+/** Places and weights of accounts. */
+export function placesAndWeightsColumns(
+  { ipv4, ipv6 }: AccountPlaces,
+  weights: AccountWeights,
   mostPlaces: number,
 ): Record<string, Column[]> {
-  const { ipv4, ipv6 } = history.places;
-  const tails = [...calibration.rows, calibration.all];
-  const columns: Record<string, Column[]> = {
+  return {
     ipv4_counts: [countsOf(ipv4, mostPlaces)],
     ipv4_places: [ipv4.high],
     ipv4_events: [ipv4.events],
@@ -52,13 +52,23 @@ export function historyColumns(
     ipv6_places: [ipv6.high, ipv6.low],
     ipv6_events: [ipv6.events],
     ipv6_days: [ipv6.day],
-    account_weight_owners: [mixture.accounts.entities],
-    account_weights: [mixture.accounts.codes],
+    account_weight_owners: [weights.entities],
+    account_weights: [weights.codes],
+  };
+}
+
+/** Calibration and tables. */
+export function fittedColumns(
+  calibration: Calibration,
+  tables: readonly GroupTable[],
+): Record<string, Column[]> {
+  const tails = [...calibration.rows, calibration.all];
+  const columns: Record<string, Column[]> = {
     calibration_anomalies: tails.map(({ anomalies }) => anomalies),
     calibration_at_least: tails.map(({ atLeast }) => atLeast),
   };
-  for (const [t, { table }] of history.groups.entries()) {
-    const { ids, names, ipv4Firsts, ipv4Groups, ipv6Firsts, ipv6Groups } = table.parts;
+  for (const [t, { parts }] of tables.entries()) {
+    const { ids, names, ipv4Firsts, ipv4Groups, ipv6Firsts, ipv6Groups } = parts;
     columns[`table_${t}_ids`] = [ids];
     columns[`table_${t}_names`] = [encodeNames(names)];
     columns[`table_${t}_ipv4_firsts`] = [ipv4Firsts];
@@ -92,7 +102,10 @@ function readPlacesOf(sections: Sections<FileCard>, name: string): { places: Acc
 export function beginHistory(
   sections: Sections<FileCard>,
   name: string,
-): (population?: PopulationParts) => { history: History; mixture: MixtureWeights; calibration: Calibration } {
+): (
+  population?: PopulationParts,
+  groupSums?: readonly GroupSums[],
+) => { history: History; mixture: MixtureWeights; calibration: Calibration } {
   const { card, column, numbers } = sections;
   const { entities } = card.data;
   const { mixture } = card;
@@ -134,7 +147,10 @@ export function beginHistory(
       bad,
     ),
   };
-  return (population) => ({ history: new History(places, tables, decay, population), ...rest });
+  return (population, groupSums) => ({
+    history: new History(places, tables, decay, population, undefined, groupSums),
+    ...rest,
+  });
 }
 
 type Bad = (what: string) => InputError;

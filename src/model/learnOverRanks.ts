@@ -85,6 +85,8 @@ function learnedOverRanks(
   const D = hyperparameters.vectorDim;
   const layers = training.state.tables.layers.map(({ vectors }) => vectors);
   let tables: { entityVectors: Vectors; networkVectors: Vectors } = training.finish();
+  const gatherNetworks = () =>
+    gatherRows(training, tables.networkVectors, prefixes.rows.count, (rank) => wholeRows(plan.shares[rank]));
   return {
     pairs,
     prefixes,
@@ -103,14 +105,17 @@ function learnedOverRanks(
         const { first, end } = training.entityRowsOf(rank);
         return Uint32Array.from({ length: end - first }, (_, i) => first + i);
       });
-      const networkVectors = gatherRows(training, tables.networkVectors, prefixes.rows.count, (rank) =>
-        wholeRows(plan.shares[rank]),
-      );
+      const networkVectors = gatherNetworks();
       if (!entityVectors || !networkVectors) return undefined;
       return {
         weights: { dimension: D, entityVectors, prefixes, networkVectors, layers },
         kernelMemory: undefined,
       };
+    },
+    ownEntities: () => ({ rows: training.entityRows, vectors: tables.entityVectors }),
+    gatherNetworks() {
+      const networkVectors = gatherNetworks();
+      return networkVectors && { networkVectors, layers, prefixes };
     },
   };
 }

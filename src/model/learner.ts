@@ -4,8 +4,9 @@ import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
 import { quantized } from '../neural/byteVectors.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
-import type { Weights } from '../neural/network.ts';
+import type { Vectors, Weights } from '../neural/network.ts';
 import type { PrefixTable } from '../neural/prefixes.ts';
+import type { Range } from '../neural/ranks/rankPlan.ts';
 import type { RankTraining } from '../neural/ranks/rankTraining.ts';
 import { Training } from '../neural/train.ts';
 import { Discriminator } from './discriminator.ts';
@@ -45,6 +46,10 @@ export interface LearnedVectors {
   quantize(): void;
   /** @returns all tables, and where they lie; undefined on all ranks but the first. Nothing may be asked afterwards. */
   gather(): { weights: Weights; kernelMemory: KernelMemory | undefined } | undefined;
+  /** Rows of the entity table that this rank has. */
+  ownEntities(): { rows: Range; vectors: Vectors };
+  /** @returns all of the address table; undefined on all ranks but the first. Nothing may be asked afterwards. */
+  gatherNetworks(): Pick<Weights, 'networkVectors' | 'layers' | 'prefixes'> | undefined;
 }
 
 /** What the operating system would give, or the container allows; Infinity where nobody says. */
@@ -78,6 +83,8 @@ export function learnAlone(pairs: Events, { h, seed, kernels, threads }: LearnSe
           scorer = scorerOf();
         },
         gather: () => ({ weights, kernelMemory }),
+        ownEntities: () => ({ rows: { first: 0, end: h.numEntityVectors }, vectors: weights.entityVectors }),
+        gatherNetworks: () => weights,
       };
     },
   };

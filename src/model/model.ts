@@ -20,6 +20,7 @@ import type { ModelCard } from './modelCard.ts';
 import { FEW, NeuralScorer } from './neuralScorer.ts';
 import { hasNoBasis, type Reason, reasonsFor } from './reasons.ts';
 import type { SeenEntities } from './seenEntities.ts';
+import type { HeldRows } from './shards/heldRows.ts';
 import { newcomerThreshold } from './threshold.ts';
 
 export type Verdict = 'ok' | 'suspicious' | 'unknown';
@@ -47,6 +48,8 @@ export interface ModelParts {
   history: History;
   mixture: MixtureWeights;
   calibration: Calibration;
+  /** undefined: all accounts are here */
+  held?: HeldRows | undefined;
 }
 
 /** The figures of one event. */
@@ -67,6 +70,8 @@ export class Model {
   readonly history: History;
   readonly mixture: MixtureWeights;
   readonly calibration: Calibration;
+  /** of a model in shards, those that are here; undefined: all accounts are */
+  readonly held: HeldRows | undefined;
   readonly neural: NeuralScorer;
   readonly scorer: MixtureScorer;
   /** the threshold for accounts without a history */
@@ -83,11 +88,13 @@ export class Model {
     this.history = parts.history;
     this.mixture = parts.mixture;
     this.calibration = parts.calibration;
+    this.held = parts.held;
     this.neural = new NeuralScorer(
       parts.weights,
       parts.card.hyperparameters.numEntityVectors,
       kernelMemory,
       thread,
+      parts.held,
     );
     this.scorer = new MixtureScorer(parts.history, parts.mixture, parts.card.mixture.stacking);
     this.#newcomers = parts.card.threshold ? newcomerThreshold(parts.calibration, parts.card.threshold) : 0;
@@ -237,13 +244,14 @@ export class Model {
 
   /** The same for an entity by its hash, with nothing checked. @param time NaN where unknown */
   add(hashLow: number, hashHigh: number, words: AddressWords, index: number, time: number): void {
+    const before = this.seen.count;
     this.history.observe(this.seen.add(hashLow, hashHigh), words, index, time);
     const { data } = this.card;
     data.events++;
     data.eventsAdded++;
     if (isIpv4(words, index)) data.ipv4Events++;
     else data.ipv6Events++;
-    data.entities = this.seen.count;
+    data.entities += this.seen.count - before;
     if (!Number.isNaN(time)) data.lastTime = Math.max(data.lastTime ?? time, time);
   }
 }

@@ -1,26 +1,32 @@
+import type { GroupTable } from '../addresses/groupTable.ts';
 import { hostBitsHigh, hostBitsLow } from '../addresses/prefixBits.ts';
 import { InputError } from '../errors.ts';
+import type { AccountPlaces } from '../history/accountPlaces.ts';
+import type { AccountWeights } from '../history/accountWeights.ts';
 import type { PopulationParts } from '../history/populationParts.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import type { Floats } from '../kernels/kernels.ts';
 import type { KernelMemory } from '../kernels/webAssembly.ts';
-import { isBytes, type Vectors } from '../neural/network.ts';
+import { isBytes, type Vectors, type Weights } from '../neural/network.ts';
 import { PrefixTable } from '../neural/prefixes.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS, LEVEL_LENGTHS } from '../neural/prefixLevels.ts';
 import type { PrefixRows } from '../neural/prefixRows.ts';
+import type { Calibration } from './calibration.ts';
 import { compacted } from './compact.ts';
 import {
   beginHistory,
   encodeNames,
-  historyColumns,
+  fittedColumns,
   mostPlacesOf,
+  placesAndWeightsColumns,
   readPopulation,
 } from './historySections.ts';
 import { Model } from './model.ts';
 import type { ModelCard } from './modelCard.ts';
-import { type FileCard, MODEL_FILE } from './modelFileKind.ts';
+import { type AccountShape, type FileCard, MODEL_FILE } from './modelFileKind.ts';
 import { type Bytes, type Checksum, type Column, readSections, writeSections } from './sectionFile.ts';
 import { SeenEntities } from './seenEntities.ts';
+import { isPart, type OpenPart, readPart } from './shards/modelPart.ts';
 
 const vectorColumns = (of: string, vectors: Vectors): Record<string, Column[]> =>
   isBytes(vectors)
@@ -29,23 +35,42 @@ const vectorColumns = (of: string, vectors: Vectors): Record<string, Column[]> =
 
 const float32 = (column: Floats) => (column instanceof Float32Array ? column : new Float32Array(column));
 
-function fileCard(model: Model, mostPlaces: number): FileCard {
-  const { card, calibration, history, mixture } = model;
+/** What a file's card says of accounts beside the model's. */
+export type AccountFigures = Pick<
+  AccountShape,
+  'mostPlaces' | 'entities' | 'untrainedEntities' | 'ipv4Places' | 'ipv6Places' | 'weighted'
+>;
+
+export function accountFigures(
+  seen: SeenEntities,
+  { ipv4, ipv6 }: AccountPlaces,
+  weights: AccountWeights,
+): AccountFigures {
+  return {
+    mostPlaces: mostPlacesOf([ipv4, ipv6]),
+    entities: seen.count,
+    untrainedEntities: seen.untrainedCount,
+    ipv4Places: ipv4.high.length,
+    ipv6Places: ipv6.high.length,
+    weighted: weights.entities.length,
+  };
+}
+
+/** A model's card with what a file needs. @param of all accounts */
+export function fileCard(
+  card: ModelCard,
+  { weighted, ...figures }: AccountFigures,
+  calibration: Calibration,
+  tables: readonly GroupTable[],
+): FileCard {
   return {
     ...card,
-    data: {
-      ...card.data,
-      entities: model.seen.count,
-      ipv4Places: history.places.ipv4.high.length,
-      ipv6Places: history.places.ipv6.high.length,
-      mostPlaces,
-      untrainedEntities: model.seen.untrainedCount,
-    },
+    data: { ...card.data, ...figures },
     mixture: {
       ...card.mixture,
-      accounts: mixture.accounts.entities.length,
+      accounts: weighted,
       tables: card.mixture.tables.map((table, t) => {
-        const { parts } = history.groups[t].table;
+        const { parts } = tables[t];
         return {
           ...table,
           groups: parts.ids.length,
@@ -62,32 +87,52 @@ function fileCard(model: Model, mostPlaces: number): FileCard {
   };
 }
 
-function columns(model: Model, mostPlaces: number): Record<string, Column[]> {
-  const { weights, seen } = model;
-  const { rows } = weights.prefixes;
+export const entityVectorColumns = (vectors: Vectors): Record<string, Column[]> =>
+  vectorColumns('entity', vectors);
+
+export function networkColumns({
+  networkVectors,
+  layers,
+  prefixes,
+}: Pick<Weights, 'networkVectors' | 'layers' | 'prefixes'>): Record<string, Column[]> {
+  const { rows } = prefixes;
   return {
-    ...vectorColumns('entity', weights.entityVectors),
-    ...vectorColumns('network', weights.networkVectors),
-    encoder_layers: weights.layers.map(float32),
+    ...vectorColumns('network', networkVectors),
+    encoder_layers: layers.map(float32),
     prefix_high: [rows.high],
     prefix_low: [rows.low],
     prefix_level: [rows.level],
+  };
+}
+
+export function accountColumns(
+  seen: SeenEntities,
+  places: AccountPlaces,
+  weights: AccountWeights,
+  mostPlaces: number,
+): Record<string, Column[]> {
+  return {
     seen_entities: [seen.hashes],
     untrained_entities: [untrainedOf(seen)],
-    ...historyColumns(model, mostPlaces),
+    ...placesAndWeightsColumns(places, weights, mostPlaces),
   };
 }
 
 const untrainedOf = (seen: SeenEntities) =>
   Uint32Array.from({ length: seen.count }, (_, e) => e).filter((e) => !seen.hasVector(e));
 
-/** What takes longest of `readModel`, for another thread to do. @throws InputError where the bytes contradict each other */
-export function readModelPopulation(bytes: Bytes, name: string): PopulationParts {
+/**
+ * What takes longest of `readModel`, for another thread to do.
+ * @returns undefined for a part of a model, which has it
+ * @throws InputError where the bytes contradict each other
+ */
+export function readModelPopulation(bytes: Bytes, name: string): PopulationParts | undefined {
+  if (isPart(bytes)) return undefined;
   return readPopulation(readSections(MODEL_FILE, bytes, name, 'elsewhere'), name);
 }
 
 /** A model's card without what only a file needs. */
-function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard {
+export function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard {
   const { mostPlaces: _most, untrainedEntities: _untrained, ...data } = card.data;
   const { accounts: _accounts, ...mixture } = card.mixture;
   const tables = mixture.tables.map(({ kind, name, sha256 }) => ({ kind, name, sha256 }));
@@ -96,10 +141,17 @@ function modelCard({ calibration: _calibration, ...card }: FileCard): ModelCard 
 
 /** Writes a model piece by piece. The same model gives the same bytes, also after it was read from a file. */
 export function writeModel(model: Model, write: (bytes: Uint8Array) => void): void {
-  const whole = compacted(model);
-  const { ipv4, ipv6 } = whole.history.places;
-  const mostPlaces = mostPlacesOf([ipv4, ipv6]);
-  writeSections(MODEL_FILE, fileCard(whole, mostPlaces), columns(whole, mostPlaces), write);
+  const { card, seen, history, mixture, calibration, weights } = compacted(model);
+  const { places, groups } = history;
+  const tables = groups.map(({ table }) => table);
+  const figures = accountFigures(seen, places, mixture.accounts);
+  const columns = {
+    ...entityVectorColumns(weights.entityVectors),
+    ...networkColumns(weights),
+    ...accountColumns(seen, places, mixture.accounts, figures.mostPlaces),
+    ...fittedColumns(calibration, tables),
+  };
+  writeSections(MODEL_FILE, fileCard(card, figures, calibration, tables), columns, write);
 }
 
 /**
@@ -125,9 +177,14 @@ export function beginModel(
   thread: number,
   checksum: Checksum,
 ): (population?: PopulationParts) => Model {
-  const sections = readSections(MODEL_FILE, bytes, name, checksum);
+  const {
+    sections,
+    card: ofAll,
+    held,
+    everybody,
+  } = isPart(bytes) ? readPart(bytes, name, checksum) : readWhole(bytes, name, checksum);
   const { card: whole, column, numbers } = sections;
-  const card = modelCard(whole);
+  const card = modelCard(ofAll);
   requireSamePrefixLengths(card, name);
   requireSameRungs(card, name);
   const { vectorDim, numIpEncoderLayers } = card.hyperparameters;
@@ -166,9 +223,17 @@ export function beginModel(
       throw new InputError(`${name}: untrained_entities ${u} is out of order or no entity. Retrain.`);
     }
   }
-  const parts = { card, weights, seen: new SeenEntities(seen, untrained) };
+  const parts = { card, weights, seen: new SeenEntities(seen, untrained), held };
   const endHistory = beginHistory(sections, name);
-  return (population) => new Model({ ...parts, ...endHistory(population) }, kernelMemory, thread);
+  return (population) => {
+    const history = everybody ? endHistory(everybody.population, everybody.groups) : endHistory(population);
+    return new Model({ ...parts, ...history }, kernelMemory, thread);
+  };
+}
+
+function readWhole(bytes: Bytes, name: string, checksum: Checksum): OpenPart {
+  const sections = readSections(MODEL_FILE, bytes, name, checksum);
+  return { sections, card: sections.card, held: undefined, everybody: undefined };
 }
 
 /** Rows must be in strict order, name whole prefixes, and each but the two roots must have a wider one above it. */

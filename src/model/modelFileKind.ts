@@ -21,7 +21,7 @@ export const epochRecordSchema = z.strictObject({
   accuracy: finite,
   discriminatorAuc: finite.nullable(),
 });
-const cardSchema = z.strictObject({
+export const cardSchema = z.strictObject({
   trainedBy: z.string(),
   hyperparameters: hyperparametersSchema,
   seed: size,
@@ -100,42 +100,99 @@ export const MODEL_FILE: FileKind<FileCard> = {
   makeAgain: 'Retrain.',
   card: cardSchema,
   layout(card) {
-    const { numEntityVectors, vectorDim, numIpEncoderLayers } = card.hyperparameters;
-    const { prefixes, entities, ipv4Places, ipv6Places, mostPlaces } = card.data;
-    const count = mostPlaces > 0xffff ? 'u32' : 'u16';
-    const points = card.calibration.reduce((sum, row) => sum + row.points, 0);
+    const accounts = accountShape(card);
     return [
-      ...vectorSections('entity', numEntityVectors, vectorDim, card.quantization !== null),
-      ...vectorSections('network', prefixes, vectorDim, card.quantization !== null),
-      ['encoder_layers', 'f32', [numIpEncoderLayers, vectorDim + 1, vectorDim]],
-      ['prefix_high', 'u32', [prefixes]],
-      ['prefix_low', 'u32', [prefixes]],
-      ['prefix_level', 'u8', [prefixes]],
-      ['seen_entities', 'u32', [entities, 2]],
-      ['untrained_entities', 'u32', [card.data.untrainedEntities]],
-      ['ipv4_counts', count, [entities]],
-      ['ipv4_places', 'u32', [ipv4Places]],
-      ['ipv4_events', 'u16', [ipv4Places]],
-      ['ipv4_days', 'u16', [ipv4Places]],
-      ['ipv6_counts', count, [entities]],
-      ['ipv6_places', 'u32', [2, ipv6Places]],
-      ['ipv6_events', 'u16', [ipv6Places]],
-      ['ipv6_days', 'u16', [ipv6Places]],
-      ['account_weight_owners', 'u32', [card.mixture.accounts]],
-      ['account_weights', 'u8', [card.mixture.accounts, card.mixture.background.length + 1]],
-      ['calibration_anomalies', 'f32', [points]],
-      ['calibration_at_least', 'u32', [points]],
-      ...card.mixture.tables.flatMap((table, t): SectionShape[] => [
-        [`table_${t}_ids`, 'u32', [table.groups]],
-        [`table_${t}_names`, 'u8', [table.nameBytes]],
-        [`table_${t}_ipv4_firsts`, 'u32', [table.ipv4Runs]],
-        [`table_${t}_ipv4_groups`, 'u32', [table.ipv4Runs]],
-        [`table_${t}_ipv6_firsts`, 'u32', [table.ipv6Runs, 2]],
-        [`table_${t}_ipv6_groups`, 'u32', [table.ipv6Runs]],
-      ]),
+      ...entityVectorSections(accounts),
+      ...networkSections(card),
+      ...accountSections(accounts),
+      ...fittedSections(card),
     ];
   },
 };
+
+/** What decides the sections of accounts, of all or of some of them. */
+export interface AccountShape {
+  vectorDim: number;
+  inBytes: boolean;
+  /** X */
+  experts: number;
+  /** that an account of the whole model has in one family */
+  mostPlaces: number;
+  /** of the entity table */
+  rows: number;
+  entities: number;
+  untrainedEntities: number;
+  ipv4Places: number;
+  ipv6Places: number;
+  /** accounts with weights of their own */
+  weighted: number;
+}
+
+/** That of all accounts. */
+export const accountShape = ({ hyperparameters, data, mixture, quantization }: FileCard): AccountShape => ({
+  vectorDim: hyperparameters.vectorDim,
+  inBytes: quantization !== null,
+  experts: mixture.background.length + 1,
+  mostPlaces: data.mostPlaces,
+  rows: hyperparameters.numEntityVectors,
+  entities: data.entities,
+  untrainedEntities: data.untrainedEntities,
+  ipv4Places: data.ipv4Places,
+  ipv6Places: data.ipv6Places,
+  weighted: mixture.accounts,
+});
+
+export const entityVectorSections = ({ rows, vectorDim, inBytes }: AccountShape): SectionShape[] =>
+  vectorSections('entity', rows, vectorDim, inBytes);
+
+/** The table of networks, and the layers behind it. */
+export function networkSections({ hyperparameters, data, quantization }: FileCard): SectionShape[] {
+  const { vectorDim, numIpEncoderLayers } = hyperparameters;
+  return [
+    ...vectorSections('network', data.prefixes, vectorDim, quantization !== null),
+    ['encoder_layers', 'f32', [numIpEncoderLayers, vectorDim + 1, vectorDim]],
+    ['prefix_high', 'u32', [data.prefixes]],
+    ['prefix_low', 'u32', [data.prefixes]],
+    ['prefix_level', 'u8', [data.prefixes]],
+  ];
+}
+
+/** Who accounts are, their places, and their weights. */
+export function accountSections(shape: AccountShape): SectionShape[] {
+  const { entities, untrainedEntities, ipv4Places, ipv6Places, mostPlaces, weighted, experts } = shape;
+  const count = mostPlaces > 0xffff ? 'u32' : 'u16';
+  return [
+    ['seen_entities', 'u32', [entities, 2]],
+    ['untrained_entities', 'u32', [untrainedEntities]],
+    ['ipv4_counts', count, [entities]],
+    ['ipv4_places', 'u32', [ipv4Places]],
+    ['ipv4_events', 'u16', [ipv4Places]],
+    ['ipv4_days', 'u16', [ipv4Places]],
+    ['ipv6_counts', count, [entities]],
+    ['ipv6_places', 'u32', [2, ipv6Places]],
+    ['ipv6_events', 'u16', [ipv6Places]],
+    ['ipv6_days', 'u16', [ipv6Places]],
+    ['account_weight_owners', 'u32', [weighted]],
+    ['account_weights', 'u8', [weighted, experts]],
+  ];
+}
+
+/** Calibration and tables of providers. */
+export function fittedSections(card: FileCard): SectionShape[] {
+  const points = card.calibration.reduce((sum, row) => sum + row.points, 0);
+  return [
+    ['calibration_anomalies', 'f32', [points]],
+    ['calibration_at_least', 'u32', [points]],
+    ...card.mixture.tables.flatMap((table, t): SectionShape[] => [
+      [`table_${t}_ids`, 'u32', [table.groups]],
+      [`table_${t}_names`, 'u8', [table.nameBytes]],
+      [`table_${t}_ipv4_firsts`, 'u32', [table.ipv4Runs]],
+      [`table_${t}_ipv4_groups`, 'u32', [table.ipv4Runs]],
+      [`table_${t}_ipv6_firsts`, 'u32', [table.ipv6Runs, 2]],
+      [`table_${t}_ipv6_groups`, 'u32', [table.ipv6Runs]],
+    ]),
+  ];
+}
 
 function vectorSections(of: string, rows: number, dimension: number, inBytes: boolean): SectionShape[] {
   if (!inBytes) return [[`${of}_vectors`, 'f32', [rows, dimension]]];

@@ -5,6 +5,7 @@ import type { HashedEvents } from '../events/hashedEvents.ts';
 import { lookupOrder } from '../events/lookupOrder.ts';
 import { type KernelMemory, SCORING_BLOCK } from '../kernels/webAssembly.ts';
 import { Network, type Weights } from '../neural/network.ts';
+import type { HeldRows } from './shards/heldRows.ts';
 
 /** Events that a block is not worth preparing for. */
 export const FEW = 8;
@@ -13,15 +14,29 @@ export const FEW = 8;
 export class NeuralScorer {
   readonly #network: Network;
   readonly #numEntityVectors: number;
+  readonly #held: HeldRows | undefined;
 
-  constructor(weights: Weights, numEntityVectors: number, kernelMemory?: KernelMemory, thread = 0) {
+  /** @param held which rows of the entity table the weights have; default: all */
+  constructor(
+    weights: Weights,
+    numEntityVectors: number,
+    kernelMemory?: KernelMemory,
+    thread = 0,
+    held?: HeldRows,
+  ) {
     this.#network = new Network(weights, kernelMemory, thread);
     this.#numEntityVectors = numEntityVectors;
+    this.#held = held;
+  }
+
+  #rowOf(hashLow: number, hashHigh: number): number {
+    const row = hashModulo(hashLow, hashHigh, this.#numEntityVectors);
+    return this.#held === undefined ? row : this.#held.localRow(row);
   }
 
   /** Inner product for an entity given by its hash (low and high word). High = expected. */
   dotProduct(hashLow: number, hashHigh: number, words: AddressWords, index = 0): number {
-    return this.#network.dotProduct(hashModulo(hashLow, hashHigh, this.#numEntityVectors), words, index);
+    return this.#network.dotProduct(this.#rowOf(hashLow, hashHigh), words, index);
   }
 
   /**
@@ -56,16 +71,15 @@ export class NeuralScorer {
 
   /** @returns what gives the row of an event's entity */
   #rowsOf(events: Events | HashedEvents): (i: number) => number {
-    const modulus = this.#numEntityVectors;
     if ('hashes' in events) {
       const { hashes } = events;
-      return (i) => hashModulo(hashes[i * 2], hashes[i * 2 + 1], modulus);
+      return (i) => this.#rowOf(hashes[i * 2], hashes[i * 2 + 1]);
     }
     const { entities, entity } = events;
     const rows = new Uint32Array(entities.count);
     for (let e = 0; e < entities.count; e++) {
       const [low, high] = entities.hashOf(e);
-      rows[e] = hashModulo(low, high, modulus);
+      rows[e] = this.#rowOf(low, high);
     }
     return (i) => rows[entity[i]];
   }
@@ -94,7 +108,7 @@ export class NeuralScorer {
 
   /** @param out f32[D], overwritten */
   readEntityVector(hashLow: number, hashHigh: number, out: Float32Array): void {
-    this.#network.readEntityVector(hashModulo(hashLow, hashHigh, this.#numEntityVectors), out);
+    this.#network.readEntityVector(this.#rowOf(hashLow, hashHigh), out);
   }
 
   /** @param out f32[D], overwritten */

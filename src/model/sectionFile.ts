@@ -16,9 +16,10 @@ const ALIGNMENT = 64;
 const DIGEST_BYTES = 32;
 const PREAMBLE_BYTES = 16;
 
-export type Column = Float32Array | Uint32Array | Uint16Array | Uint8Array | Int8Array;
-const TYPES = {
+export type Column = Float32Array | Float64Array | Uint32Array | Uint16Array | Uint8Array | Int8Array;
+export const TYPES = {
   f32: Float32Array,
+  f64: Float64Array,
   u32: Uint32Array,
   u16: Uint16Array,
   u8: Uint8Array,
@@ -53,14 +54,14 @@ export type SectionShape = [name: string, type: TypeName, shape: number[]];
 const size = z.number().int().nonnegative();
 const sectionSchema = z.strictObject({
   name: z.string(),
-  type: z.enum(['f32', 'u32', 'u16', 'u8', 'i8']),
+  type: z.enum(['f32', 'f64', 'u32', 'u16', 'u8', 'i8']),
   shape: z.array(size).min(1).max(3),
   /** from the start of the file, in bytes */
   offset: size,
 });
 type Section = z.infer<typeof sectionSchema>;
 
-const elements = (shape: number[]) => shape.reduce((product, n) => product * n, 1);
+export const elements = (shape: number[]) => shape.reduce((product, n) => product * n, 1);
 const aligned = (at: number) => Math.ceil(at / ALIGNMENT) * ALIGNMENT;
 
 /** Neither the hash nor a file takes 2 GiB in one call. */
@@ -96,13 +97,14 @@ export function* pieces(source: Source, end = source.sizeBytes): Generator<Uint8
 /**
  * Writes a file piece by piece.
  * @param columns for each section what stands in it, one after the other; asked for in the order of the layout
+ * @returns its checksum, which is its end
  */
 export function writeSections<Card>(
   kind: FileKind<Card>,
   givenCard: Card,
   columns: Record<string, Iterable<Bytes>>,
   write: (bytes: Uint8Array) => void,
-): void {
+): Uint8Array {
   // Puts the keys into the order of the schema, and would find a card that no reader takes.
   const card = kind.card.parse(givenCard);
   const hash = createHash('sha256');
@@ -119,7 +121,19 @@ export function writeSections<Card>(
     for (const column of columns[name]) put(column);
     put(new Uint8Array(aligned(at) - at));
   }
-  write(hash.digest());
+  const digest = hash.digest();
+  write(digest);
+  return digest;
+}
+
+/** How long the file of a card is, in bytes. */
+export function fileBytes<Card>(kind: FileKind<Card>, givenCard: Card): number {
+  const card = kind.card.parse(givenCard);
+  let at = headOf(kind, card).length;
+  for (const [, type, shape] of kind.layout(card)) {
+    at = aligned(at + elements(shape) * TYPES[type].BYTES_PER_ELEMENT);
+  }
+  return at + DIGEST_BYTES;
 }
 
 /** Magic, version and header: all that stands before the first section. */
@@ -174,7 +188,8 @@ export function openSections<Card>(
     fill(wantedName, column, from) {
       const { offset } = sections.find((section) => section.name === wantedName)!;
       source.fill(offset + from * column.BYTES_PER_ELEMENT, column);
-      if (column instanceof Float32Array) requireFinite(kind, column, wantedName, name);
+      if (column instanceof Float32Array || column instanceof Float64Array)
+        requireFinite(kind, column, wantedName, name);
     },
   };
 }
@@ -216,11 +231,11 @@ export function readSections<Card>(
 
 function requireFinite<Card>(
   kind: FileKind<Card>,
-  values: Float32Array,
+  values: Float32Array | Float64Array,
   section: string,
   name: string,
 ): void {
-  if (allFinite(values)) return;
+  if (values instanceof Float64Array ? values.every(Number.isFinite) : allFinite(values)) return;
   throw new InputError(`${name}: section ${section} holds NaN or infinity. ${kind.makeAgain}`);
 }
 

@@ -3,6 +3,8 @@ import type { PopulationParts } from '../history/populationParts.ts';
 import { availableKernels } from '../kernels/available.ts';
 import { type Packed, pack } from '../kernels/handOver.ts';
 import { createKernelMemory, type KernelMemory } from '../kernels/webAssembly.ts';
+import { JoinedShards } from './shards/joinedShards.ts';
+import { isManifest, ShardedFiles } from './shards/shardedFiles.ts';
 
 /** The bytes of a model file, in memory that several threads share. Can be posted to a thread. */
 export interface SharedModel {
@@ -12,25 +14,44 @@ export interface SharedModel {
   /** undefined: the plain kernels serve */
   kernelMemory: Packed<KernelMemory> | undefined;
   /** once a thread has summed it up, for the others */
-  population?: PopulationParts;
+  population?: PopulationParts | undefined;
 }
 
 /**
- * The bytes of a model file.
+ * The bytes of a model file; of a model in shards, those that such a file would have.
  * @param threads how many will score with them
  * @param name    how messages call the file
- * @throws InputError where the file cannot be read
+ * @param shards  of a model in shards those that are wanted, from 1, ascending; default: all
+ * @throws InputError where a file cannot be read, or is no shard of this model
  */
-export function readSharedModel(path: string, threads: number, name = path): SharedModel {
+export function readSharedModel(
+  path: string,
+  threads: number,
+  name = path,
+  shards?: readonly number[],
+): SharedModel {
   const room = new SharedRoom(threads);
+  const files = ShardedFiles.open(path, name);
+  if (files) {
+    const joined = new JoinedShards(files, shards);
+    return room.holding(
+      joined.inMemory((sizeBytes) => room.allocate(sizeBytes)),
+      name,
+    );
+  }
   return room.holding(
     readWholeView(path, (sizeBytes) => room.allocate(sizeBytes)),
     name,
   );
 }
 
-/** The same, while this thread does something else. */
-export async function readSharedModelMeanwhile(path: string, threads: number): Promise<SharedModel> {
+/** The same, while this thread does something else, where the model is one file. */
+export async function readSharedModelMeanwhile(
+  path: string,
+  threads: number,
+  shards?: readonly number[],
+): Promise<SharedModel> {
+  if (isManifest(path)) return readSharedModel(path, threads, path, shards);
   const room = new SharedRoom(threads);
   return room.holding(await readWholeViewMeanwhile(path, (sizeBytes) => room.allocate(sizeBytes)), path);
 }

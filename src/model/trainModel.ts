@@ -6,6 +6,8 @@ import { distinctPairs } from '../events/distinctPairs.ts';
 import { type Events, selectEvents } from '../events/events.ts';
 import { SECONDS_PER_DAY } from '../events/time.ts';
 import { AccountPlaces } from '../history/accountPlaces.ts';
+import type { AccountShards } from '../history/accountShards.ts';
+import type { Decay } from '../history/decay.ts';
 import { History } from '../history/history.ts';
 import { gathered } from '../history/rankColumns.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
@@ -24,7 +26,10 @@ import { type LearnedVectors, type Learner, learnAlone, type VectorTraining } fr
 import { learnOverRanks } from './learnOverRanks.ts';
 import { Model } from './model.ts';
 import type { EpochRecord, ModelCard } from './modelCard.ts';
+import { fileCard } from './modelFile.ts';
 import { SeenEntities } from './seenEntities.ts';
+import { figuresOfAll } from './shards/ownAccounts.ts';
+import type { ShardedModel } from './shards/writeShards.ts';
 import { chooseThreshold, type ThresholdRule } from './threshold.ts';
 
 /**
@@ -137,6 +142,60 @@ export async function trainOverRanks(
   share: RankShare,
   options: TrainOptions,
 ): Promise<Model | undefined> {
+  const { card, seen, places, decay, fitted, tables, learned } = await trainParts(events, share, options);
+  const accounts = gatherAccounts(share.ranks, seen, places, fitted.weights.accounts);
+  const tablesOfAll = learned.gather();
+  if (!accounts || !tablesOfAll) return undefined;
+  return new Model(
+    {
+      card,
+      weights: tablesOfAll.weights,
+      seen: accounts.seen,
+      history: new History(accounts.places, tables, decay),
+      mixture: { ...fitted.weights, accounts: accounts.weights },
+      calibration: fitted.calibration,
+    },
+    tablesOfAll.kernelMemory,
+  );
+}
+
+/** The same, but that accounts stay with their ranks: what is of a single one is never on another rank. */
+export async function trainSharded(
+  events: Events,
+  share: RankShare,
+  options: TrainOptions,
+): Promise<ShardedModel> {
+  const { ranks } = share;
+  const { card, seen, places, decay, fitted, tables, learned, shards } = await trainParts(
+    events,
+    share,
+    options,
+  );
+  const { calibration, weights } = fitted;
+  const own = { ...learned.ownEntities(), seen, places, weights: weights.accounts };
+  const { population, groups } = new History(places, tables, decay, undefined, shards);
+  const networks = learned.gatherNetworks();
+  return {
+    card: fileCard(card, figuresOfAll(ranks, own), calibration, tables),
+    own,
+    base: networks && { networks, calibration, tables, population: population.parts, groupSums: groups },
+  };
+}
+
+/** What one rank has of a trained model. */
+interface TrainedParts {
+  /** of all */
+  card: ModelCard;
+  seen: SeenEntities;
+  places: AccountPlaces;
+  decay: Decay;
+  fitted: FittedModel;
+  tables: GroupTable[];
+  learned: LearnedVectors;
+  shards: AccountShards;
+}
+
+async function trainParts(events: Events, share: RankShare, options: TrainOptions): Promise<TrainedParts> {
   const { ranks, index } = share;
   const { seed = 1, tables = [], halfLifeDays } = options;
   const described = describe(events, ranks);
@@ -199,20 +258,7 @@ export async function trainOverRanks(
     quantization: fitted.quantization,
     threshold,
   };
-  const accounts = gatherAccounts(ranks, seen, places, fitted.weights.accounts);
-  const tablesOfAll = learned.gather();
-  if (!accounts || !tablesOfAll) return undefined;
-  return new Model(
-    {
-      card,
-      weights: tablesOfAll.weights,
-      seen: accounts.seen,
-      history: new History(accounts.places, historyOptions.tables, decay),
-      mixture: { ...fitted.weights, accounts: accounts.weights },
-      calibration: fitted.calibration,
-    },
-    tablesOfAll.kernelMemory,
-  );
+  return { card, seen, places, decay, fitted, tables: historyOptions.tables, learned, shards };
 }
 
 /** Trains the vectors on the distinct pairs of the events. */
