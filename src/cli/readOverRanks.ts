@@ -107,7 +107,8 @@ async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
   return texts;
 }
 
-function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {
+/** What all ranks have read. */
+export function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {
   const told = ranks.gatherAll(
     new TextEncoder().encode(JSON.stringify({ ...own, skipped: [...own.skipped] })),
   );

@@ -6,11 +6,13 @@ import { EventReader, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { inputName } from '../files/input.ts';
 import { describeShard, type Shard, sharedFileSize } from '../files/shard.ts';
-import type { Model } from '../model/model.ts';
+import type { Model, Verdict } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
+import { runRanks } from '../mpi/runRanks.ts';
 import { numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
 import { ScoreLines } from './scoreLines.ts';
+import { scoreOverRanks } from './scoreOverRanks.ts';
 import { SHARD_HELP, shardOption, shardOutput } from './shardOption.ts';
 import { eventsOf } from './sharedEvents.ts';
 
@@ -52,42 +54,42 @@ export function scoreCommand(): Command {
       requireDifferentFiles([modelPath, events], [['--out', out]]);
       if (choice.shard) sharedFileSize(events);
       const onlyFlagged = flags.onlyFlagged === true;
-      tellOfPlainKernels();
-      await scoreFile({
-        model: loadModel(modelPath),
-        events,
-        out,
-        shard: choice.shard,
-        threshold,
-        onlyFlagged,
-        withReasons: flags.reasons,
-        onBadLine,
-      });
+      const settings = { events, out, threshold, onlyFlagged, withReasons: flags.reasons, onBadLine };
+      const scoreAlone = () => {
+        tellOfPlainKernels();
+        return scoreFile({ model: loadModel(modelPath), shard: choice.shard, ...settings });
+      };
+      // Tasks that share an input need not know of each other, whatever has started them.
+      if (choice.shard) await scoreAlone();
+      else {
+        await runRanks((ranks) =>
+          ranks.size === 1 ? scoreAlone() : scoreOverRanks(ranks, modelPath, settings),
+        );
+      }
     });
 }
 
-interface ScoreFileOptions {
-  model: Model;
+/** What is scored, and how. */
+export interface ScoreSettings {
   events: string;
   /** undefined: standard output */
   out?: string | undefined;
-  /** undefined: all events */
-  shard: Shard | undefined;
   threshold?: number | undefined;
   onlyFlagged: boolean;
   withReasons: boolean;
   onBadLine: 'error' | 'skip';
 }
 
+interface ScoreFileOptions extends ScoreSettings {
+  model: Model;
+  /** undefined: all events */
+  shard: Shard | undefined;
+}
+
 /** Scores a file as a stream, in constant memory. */
 async function scoreFile(options: ScoreFileOptions): Promise<void> {
   const { model, events, shard, onlyFlagged, withReasons, onBadLine } = options;
-  const threshold = options.threshold ?? model.card.threshold?.anomaly;
-  if (onlyFlagged && threshold === undefined) {
-    throw new UsageError(
-      '--only-flagged: nothing says from where on an event is suspicious, as the model has no threshold of its own. Add --threshold.',
-    );
-  }
+  const threshold = requireThreshold(model, options);
   const name = inputName(events);
   const file = options.out === undefined || options.out === '-' ? undefined : new AtomicFile(options.out);
   const lines = new ScoreLines();
@@ -125,25 +127,47 @@ async function scoreFile(options: ScoreFileOptions): Promise<void> {
     if (file?.sizeBytes === 0 && isGzipName(file.path)) file.write(gzipSync(''));
     file?.commit();
     progress.stop();
-    const verdicts =
-      threshold === undefined
-        ? 'no verdicts: the model has no threshold of its own; --threshold says from where on an event is suspicious'
-        : `${grouped(counts.suspicious)} suspicious, ${grouped(counts.ok)} ok, ${grouped(counts.unknown)} unknown`;
     const whose = shard === undefined ? '' : `${describeShard(shard)}: `;
-    process.stderr.write(`${whose}${name}: ${formatReadSummary(summary)}; ${verdicts}\n`);
+    process.stderr.write(
+      `${whose}${name}: ${formatReadSummary(summary)}; ${verdictsText(counts, threshold)}\n`,
+    );
   } finally {
     progress.stop();
     file?.abandon();
   }
 }
 
-const isGzipName = (path: string) => path.endsWith('.gz');
+/** @returns from where on an event is suspicious. @throws UsageError where nothing says so, and only those are wanted */
+export function requireThreshold(
+  { card }: Model,
+  { threshold = card.threshold?.anomaly, onlyFlagged }: Pick<ScoreSettings, 'threshold' | 'onlyFlagged'>,
+): number | undefined {
+  if (!onlyFlagged || threshold !== undefined) return threshold;
+  throw new UsageError(
+    '--only-flagged: nothing says from where on an event is suspicious, as the model has no threshold of its own. Add --threshold.',
+  );
+}
+
+export function verdictsText(counts: Record<Verdict, number>, threshold: number | undefined): string {
+  if (threshold === undefined) {
+    return 'no verdicts: the model has no threshold of its own; --threshold says from where on an event is suspicious';
+  }
+  return `${grouped(counts.suspicious)} suspicious, ${grouped(counts.ok)} ok, ${grouped(counts.unknown)} unknown`;
+}
+
+export const isGzipName = (path: string) => path.endsWith('.gz');
 
 async function write(bytes: Uint8Array, file: AtomicFile | undefined): Promise<void> {
+  // Members of gzip may follow each other (RFC 1952, 2.2).
+  const isCompressed = file !== undefined && isGzipName(file.path) && bytes.length > 0;
+  await writeAsIs(isCompressed ? gzipSync(bytes) : bytes, file);
+}
+
+/** Into a file or to standard output. */
+export async function writeAsIs(bytes: Uint8Array, file: AtomicFile | undefined): Promise<void> {
   if (bytes.length === 0) return;
   if (file) {
-    // Members of gzip may follow each other (RFC 1952, 2.2).
-    file.write(isGzipName(file.path) ? gzipSync(bytes) : bytes);
+    file.write(bytes);
     return;
   }
   // The buffer is used again: wait until the reader of the pipe has it.

@@ -33,21 +33,44 @@ export class ScoreLines {
   #bytes = new Uint8Array(1 << 20);
   #length = 0;
 
-  add(record: EventRecord, { dotProduct, anomaly, pValue, verdict }: Assessment, reasons: Reason[]): void {
-    const json = reasons.length === 0 ? '[]' : JSON.stringify(reasons);
+  add(record: EventRecord, assessment: Assessment, reasons: Reason[]): void {
+    this.#begin(record, 0);
+    this.#putFigures(assessment, reasons);
+    this.#end(record);
+  }
+
+  /** @param figures of `figuresOf` */
+  addWith(record: EventRecord, figures: Uint8Array): void {
+    this.#begin(record, figures.length);
+    this.#bytes.set(figures, this.#length);
+    this.#length += figures.length;
+    this.#end(record);
+  }
+
+  /** What a line says of an event by the model, for a line that is put together elsewhere; valid until the next call. */
+  figuresOf(assessment: Assessment, reasons: Reason[]): Uint8Array {
+    const start = this.#length;
+    this.#reserve(SPARE_BYTES);
+    this.#putFigures(assessment, reasons);
+    const figures = this.#bytes.subarray(start, this.#length);
+    this.#length = start;
+    return figures;
+  }
+
+  /** @param more bytes that follow */
+  #begin(record: EventRecord, more: number): void {
     // A control character of one byte becomes six.
-    const name = 6 * (record.entityEnd - record.entityStart);
-    const needed = this.#length + name + json.length * BYTES_PER_CHARACTER + SPARE_BYTES;
-    if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
-    }
+    this.#reserve(6 * (record.entityEnd - record.entityStart) + more + SPARE_BYTES);
     this.#put(ENTITY);
     this.#putEscaped(record.bytes, record.entityStart, record.entityEnd);
     this.#put(ADDRESS);
     if (isIpv4(record.words)) this.#putIpv4(record.words[3]);
     else this.#putAscii(formatAddress(record.words));
+  }
+
+  #putFigures({ dotProduct, anomaly, pValue, verdict }: Assessment, reasons: Reason[]): void {
+    const json = reasons.length === 0 ? '[]' : JSON.stringify(reasons);
+    this.#reserve(json.length * BYTES_PER_CHARACTER + SPARE_BYTES);
     this.#put(DOT_PRODUCT);
     this.#putAscii(String(dotProduct));
     this.#put(ANOMALY);
@@ -56,6 +79,10 @@ export class ScoreLines {
     this.#putAscii(pValue === null ? 'null' : String(Number(pValue.toPrecision(4))));
     this.#put(VERDICTS[verdict]);
     this.#length += encoder.encodeInto(json, this.#bytes.subarray(this.#length)).written;
+  }
+
+  #end(record: EventRecord): void {
+    this.#reserve(SPARE_BYTES);
     if (!Number.isNaN(record.time)) {
       this.#put(TIME);
       this.#putAscii(String(record.time));
@@ -63,7 +90,15 @@ export class ScoreLines {
     this.#put(END);
   }
 
-  /** The lines since the last call; valid until the next `add`. */
+  #reserve(bytes: number): void {
+    const needed = this.#length + bytes;
+    if (needed <= this.#bytes.length) return;
+    const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#length));
+    this.#bytes = larger;
+  }
+
+  /** The lines since the last call; valid until the next call of another. */
   take(): Uint8Array {
     const lines = this.#bytes.subarray(0, this.#length);
     this.#length = 0;

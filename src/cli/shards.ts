@@ -3,7 +3,7 @@ import { counted, InputError } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { loadModel } from '../model/savedModel.ts';
 import { JoinedShards } from '../model/shards/joinedShards.ts';
-import { isManifest, ShardedFiles } from '../model/shards/shardedFiles.ts';
+import { isManifest, requireOneFile, ShardedFiles } from '../model/shards/shardedFiles.ts';
 import { saveSharded, shardedOf } from '../model/shards/writeShards.ts';
 import { alone } from '../mpi/ranks.ts';
 import { ENTITY_SHARDS } from '../neural/ranks/rankPlan.ts';
@@ -42,7 +42,7 @@ export function mergeCommand(): Command {
       const files = ShardedFiles.open(path);
       if (!files) {
         // Says what is wrong with it, where it is no model either.
-        loadModel(path);
+        requireOneFile(path);
         throw new InputError(
           `${path}: expected the manifest of a model in shards, got a model in one file. Use it as it is.`,
         );

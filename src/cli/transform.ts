@@ -5,9 +5,13 @@ import { leaveSignals, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { outputName, sharedFileSize } from '../files/shard.ts';
 import { answerForm, requestFormat } from '../inference/mediaTypes.ts';
 import { RequestError } from '../inference/requestError.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { runRanks } from '../mpi/runRanks.ts';
 import type { TransformOptions } from '../transform/options.ts';
 import { TransformJob } from '../transform/transformJob.ts';
+import { type RankJobSettings, transformOverRanks } from '../transform/transformOverRanks.ts';
 import { transformStream } from '../transform/transformStream.ts';
+import { version } from '../version.ts';
 import { integerOption, numberOption } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
 import { SHARD_HELP, shardOption } from './shardOption.ts';
@@ -72,15 +76,36 @@ export function transformCommand(): Command {
       const { shard } = shardOption(flags.shard);
       const out = flags.out === undefined ? undefined : outputName('--out', flags.out, shard);
       if (shard && inputs.includes('-')) sharedFileSize('-');
-      if (!inputs.includes('-')) return runJob({ model, inputs, out, options, shard, threads });
-      if (inputs.length > 1) {
-        throw new UsageError(`transform: expected - alone or files, got ${quoted(inputs.join(' '))}.`);
-      }
-      if (flags.out !== undefined) {
-        throw new UsageError('--out: expected none with -, whose answers go to standard output.');
-      }
-      return runStream(model, options, threads);
+      const job = { model, inputs, out, options, threads };
+      // Tasks that share inputs need not know of each other, whatever has started them.
+      if (shard) return runJob({ ...job, shard });
+      return runRanks((ranks) => (ranks.size === 1 ? runAlone(job) : runOverRanks(ranks, job)));
     });
+}
+
+/** Files into files, or standard input to standard output. */
+async function runAlone(job: RankJobSettings): Promise<void> {
+  const { model, inputs, out, options, threads } = job;
+  if (!inputs.includes('-')) return runJob(job);
+  if (inputs.length > 1) {
+    throw new UsageError(`transform: expected - alone or files, got ${quoted(inputs.join(' '))}.`);
+  }
+  if (out !== undefined) {
+    throw new UsageError('--out: expected none with -, whose answers go to standard output.');
+  }
+  return runStream(model, options, threads);
+}
+
+async function runOverRanks(ranks: Ranks, job: RankJobSettings): Promise<void> {
+  const isFirst = ranks.rank === 0;
+  if (isFirst) tellOfPlainKernels();
+  const { inputs, out, options } = job;
+  const facts = {
+    ...{ version, input: inputs.join(' '), '--out': out ?? 'nothing' },
+    options: JSON.stringify(options),
+  };
+  const summary = await transformOverRanks(ranks, job, facts, (text) => process.stderr.write(`${text}\n`));
+  if (isFirst) process.stderr.write(`${summary}\n`);
 }
 
 /** @throws UsageError where an option is none */

@@ -42,24 +42,137 @@ export interface AnswerWitness {
 const PIECE_CHARACTERS = 1 << 16;
 const COUNTED_AT_ONCE = 1 << 14;
 
-/** An answer in the making: the records of a request are read, and their scores are written piece by piece. */
-export class Answer {
-  readonly #tally = emptyTally();
-  /** of the request, bad ones included */
-  readonly records: number;
-  readonly #model: Model;
-  readonly #options: AnswerOptions;
+/** The records of a request. */
+export class RequestRecords {
+  readonly events = new HashedEvents();
+  readonly #onBadRecord: AnswerOptions['onBadRecord'];
   readonly #witness: AnswerWitness | undefined;
-  readonly #events = new HashedEvents();
   /** what was wrong, by the number of the record */
   #bad: Map<number, string> | undefined;
+
+  /** @throws RequestError 400 where the request, or a record of it, is none, with its place */
+  constructor(
+    bytes: Uint8Array,
+    { format, excerpt, onBadRecord }: Pick<AnswerOptions, 'format' | 'excerpt' | 'onBadRecord'>,
+    witness?: AnswerWitness,
+  ) {
+    this.#onBadRecord = onBadRecord;
+    this.#witness = witness;
+    readRequest(bytes, format, this, excerpt);
+  }
+
+  /** Bad ones included. */
+  get count(): number {
+    return this.events.count + this.badCount;
+  }
+
+  get badCount(): number {
+    return this.#bad?.size ?? 0;
+  }
+
+  /** What was wrong with a record; undefined: nothing. */
+  faultOf(record: number): string | undefined {
+    return this.#bad?.get(record);
+  }
+
+  /** Takes a record of the request. */
+  add(name: Uint8Array, start: number, end: number, words: AddressWords): void {
+    this.events.add(name, start, end, words);
+    this.#witness?.name(name, start, end);
+  }
+
+  /** Takes a record that is none. */
+  bad(message: string): void {
+    if (this.#onBadRecord === 'error') throw new RequestError(400, message);
+    this.#bad ??= new Map();
+    this.#bad.set(this.count, message);
+  }
+}
+
+/** The text of an answer, piece by piece. */
+export class AnswerText {
+  readonly #records: RequestRecords;
+  readonly #options: Pick<AnswerOptions, 'form' | 'apart'>;
+  readonly #predict: (i: number) => string;
   /** records that are written, and events among them */
   #written = 0;
   #event = 0;
-  #counted = 0;
   #isDone = false;
-  readonly #dots: Float32Array;
-  readonly #vectors: [entity: Float32Array, address: Float32Array] | undefined;
+
+  /** @param predict gives the text for event i */
+  constructor(
+    records: RequestRecords,
+    options: Pick<AnswerOptions, 'form' | 'apart'>,
+    predict: (i: number) => string,
+  ) {
+    this.#records = records;
+    this.#options = options;
+    this.#predict = predict;
+  }
+
+  /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */
+  next(): string | undefined {
+    if (this.#isDone) return undefined;
+    const { form, apart } = this.#options;
+    const { count } = this.#records;
+    const isJson = form.format === 'json';
+    const isApart = isJson && apart !== undefined;
+    const between = isApart ? apart : isJson ? ',' : '\n';
+    let text = isJson && !isApart && this.#written === 0 ? '{"predictions":[' : '';
+    while (this.#written < count) {
+      if (this.#written > 0) text += between;
+      const message = this.#records.faultOf(this.#written);
+      this.#written++;
+      const prediction =
+        message === undefined ? this.#predict(this.#event++) : `{"error":${JSON.stringify(message)}}`;
+      text += isApart ? `{"predictions":[${prediction}]}` : prediction;
+      if (text.length >= PIECE_CHARACTERS) return text;
+    }
+    this.#isDone = true;
+    if (isApart) return text;
+    if (isJson) return `${text}]}`;
+    return count > 0 ? `${text}\n` : text;
+  }
+}
+
+/**
+ * What gives the text for each event of a request, keys in AWS's order; all is scored at once where only dot products are asked for.
+ * @param assessed told what the model thinks of an event, where its text says that
+ */
+export function predictor(
+  model: Model,
+  events: HashedEvents,
+  { form, threshold }: Pick<AnswerOptions, 'form' | 'threshold'>,
+  assessed: (i: number, assessment: Assessment) => void = () => {},
+): (i: number) => string {
+  const { hashes, addresses } = events;
+  if (form.detail === 'full') {
+    return (i) => {
+      const figures = model.assess(hashes[i * 2], hashes[i * 2 + 1], addresses, i, threshold);
+      assessed(i, figures);
+      return JSON.stringify({ ...roundedFigures(figures), reasons: model.reasons() });
+    };
+  }
+  const dots = model.neural.dotProductsOf(events);
+  if (form.detail === 'dot_product') return (i) => `{"dot_product":${floatText(dots[i])}}`;
+  const { dimension } = model.weights;
+  const [entity, address] = [new Float32Array(dimension), new Float32Array(dimension)];
+  return (i) => {
+    model.neural.readVectors(hashes[i * 2], hashes[i * 2 + 1], addresses, i, entity, address);
+    const [entityText, addressText] = [entity, address].map((vector) => Array.from(vector, floatText).join());
+    return `{"dot_product":${floatText(dots[i])},"entity_embedding":[${entityText}],"ip_embedding":[${addressText}]}`;
+  };
+}
+
+/** An answer in the making: the records of a request are read, and their scores are written piece by piece. */
+export class Answer {
+  readonly #tally = emptyTally();
+  readonly #model: Model;
+  readonly #options: AnswerOptions;
+  readonly #witness: AnswerWitness | undefined;
+  readonly #records: RequestRecords;
+  readonly #text: AnswerText;
+  #counted = 0;
 
   /**
    * Reads the records of a request; all is scored at once where only dot products are asked for.
@@ -70,37 +183,25 @@ export class Answer {
     this.#model = model;
     this.#options = options;
     this.#witness = witness;
-    readRequest(bytes, options.format, this, options.excerpt);
-    const events = this.#events;
-    this.records = events.count + this.badRecords;
-    const { detail } = options.form;
-    this.#dots = detail === 'full' ? new Float32Array(0) : model.neural.dotProductsOf(events);
-    const { dimension } = model.weights;
-    if (detail === 'verbose') this.#vectors = [new Float32Array(dimension), new Float32Array(dimension)];
+    this.#records = new RequestRecords(bytes, options, witness);
+    const predict = predictor(model, this.#records.events, options, (i, figures) => this.#count(i, figures));
+    this.#text = new AnswerText(this.#records, options, predict);
   }
 
-  /** Takes a record of the request. */
-  add(name: Uint8Array, start: number, end: number, words: AddressWords): void {
-    this.#events.add(name, start, end, words);
-    this.#witness?.name(name, start, end);
-  }
-
-  /** Takes a record that is none. */
-  bad(message: string): void {
-    if (this.#options.onBadRecord === 'error') throw new RequestError(400, message);
-    this.#bad ??= new Map();
-    this.#bad.set(this.#events.count + this.#bad.size, message);
+  /** Of the request, bad ones included. */
+  get records(): number {
+    return this.#records.count;
   }
 
   #count(i: number, assessment: Assessment): void {
     this.#tally[assessment.verdict]++;
     if (!assessment.isKnown) this.#tally.strangers++;
-    this.#witness?.assessed(i, this.#events.addresses, assessment);
+    this.#witness?.assessed(i, this.#records.events.addresses, assessment);
   }
 
   /** Of the records, how many were none. */
   get badRecords(): number {
-    return this.#bad?.size ?? 0;
+    return this.#records.badCount;
   }
 
   /**
@@ -117,7 +218,7 @@ export class Answer {
   /** Counts the verdicts of some records, which takes some 20 ms at most. @returns undefined while there are more */
   countSome(): Tally | undefined {
     if (this.#options.form.detail === 'full') return this.#tally;
-    const events = this.#events;
+    const { events } = this.#records;
     const from = this.#counted;
     const to = Math.min(events.count, from + COUNTED_AT_ONCE);
     this.#model.assessAll(events.slice(from, to), this.#options.threshold, (i, assessment) =>
@@ -129,44 +230,7 @@ export class Answer {
 
   /** @returns the text from where the last call ended, about PIECE_CHARACTERS of it; undefined: that was all */
   next(): string | undefined {
-    if (this.#isDone) return undefined;
-    const { form, apart } = this.#options;
-    const isJson = form.format === 'json';
-    const isApart = isJson && apart !== undefined;
-    const between = isApart ? apart : isJson ? ',' : '\n';
-    let text = isJson && !isApart && this.#written === 0 ? '{"predictions":[' : '';
-    while (this.#written < this.records) {
-      if (this.#written > 0) text += between;
-      const message = this.#bad?.get(this.#written);
-      this.#written++;
-      const prediction =
-        message === undefined ? this.#prediction(this.#event++) : `{"error":${JSON.stringify(message)}}`;
-      text += isApart ? `{"predictions":[${prediction}]}` : prediction;
-      if (text.length >= PIECE_CHARACTERS) return text;
-    }
-    this.#isDone = true;
-    if (isApart) return text;
-    if (isJson) return `${text}]}`;
-    return this.records > 0 ? `${text}\n` : text;
-  }
-
-  /** Keys in AWS's order; a float32 has the digits of the double that it is, as AWS's Python writes it. */
-  #prediction(i: number): string {
-    const { detail } = this.#options.form;
-    if (detail === 'dot_product') return `{"dot_product":${floatText(this.#dots[i])}}`;
-    const { hashes, addresses } = this.#events;
-    const [low, high] = [hashes[i * 2], hashes[i * 2 + 1]];
-    if (detail === 'verbose') {
-      const [entity, address] = this.#vectors!;
-      this.#model.neural.readVectors(low, high, addresses, i, entity, address);
-      const [entityText, addressText] = [entity, address].map((vector) =>
-        Array.from(vector, floatText).join(),
-      );
-      return `{"dot_product":${floatText(this.#dots[i])},"entity_embedding":[${entityText}],"ip_embedding":[${addressText}]}`;
-    }
-    const figures = this.#model.assess(low, high, addresses, i, this.#options.threshold);
-    this.#count(i, figures);
-    return JSON.stringify({ ...roundedFigures(figures), reasons: this.#model.reasons() });
+    return this.#text.next();
   }
 }
 

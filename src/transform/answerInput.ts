@@ -9,9 +9,14 @@ import type { FileProgress } from './jobJournal.ts';
 import { type LineBlock, LineCutter } from './lineCutter.ts';
 import { BLOCK_BYTES, formatOf, isOneRequest, showsBatches, type TransformOptions } from './options.ts';
 
-/** A model at hand in the threads of a crew. */
+/** Who answers requests: threads here, or ranks that each have some accounts. */
+export type AnsweringCrew = Pick<ScoringCrew, 'sharers' | 'answer' | 'end'> & {
+  load(path: string, name: string): Promise<{ number: number }>;
+};
+
+/** A model at hand in a crew. */
 export interface CrewModel {
-  crew: ScoringCrew;
+  crew: AnsweringCrew;
   /** the model's number there */
   number: number;
 }

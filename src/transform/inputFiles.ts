@@ -64,16 +64,22 @@ export function findFiles(
 
 /**
  * The files that a shard has a share of.
+ * @param sharer what shares them out, in messages
  * @throws UsageError where an answer would be cut, InputError where an input is a pipe or cannot be read
  */
-export function ownFiles(files: TransformFile[], options: TransformOptions, shard: Shard): TransformFile[] {
+export function ownFiles(
+  files: TransformFile[],
+  options: TransformOptions,
+  shard: Shard,
+  sharer = '--shard',
+): TransformFile[] {
   const sizes = files.map(({ input }) => ({ path: input, sizeBytes: sharedFileSize(input) }));
   const isUncut = (path: string) => isOneRequest(path, options) || isGzip(path);
   const shares = cutFiles(sizes, shard, isUncut);
   const own = files.map((file, i) => ({ ...file, share: shares[i] })).filter(({ share }) => share);
   if (showsBatches(options) && own.some(({ share }) => !share!.isWhole)) {
     throw new UsageError(
-      '--shard: expected an answer for each record, got one for each mini-batch, and those end elsewhere in a part of a file. Add --strategy SingleRecord, or --accept application/jsonlines.',
+      `${sharer}: expected an answer for each record, got one for each mini-batch, and those end elsewhere in a part of a file. Add --strategy SingleRecord, or --accept application/jsonlines.`,
     );
   }
   return own;

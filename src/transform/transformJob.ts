@@ -6,7 +6,13 @@ import { readFailure, readInto } from '../files/input.ts';
 import { lineEndsBefore, recordBorderFrom } from '../files/lineBorders.ts';
 import { describeShard, type Shard, shardName } from '../files/shard.ts';
 import { ScoringCrew } from '../inference/crew.ts';
-import { answerInput, type CrewModel, FileFailure, type InputPart } from './answerInput.ts';
+import {
+  type AnsweringCrew,
+  answerInput,
+  type CrewModel,
+  FileFailure,
+  type InputPart,
+} from './answerInput.ts';
 import { commonFolder, type FoundFiles, findFiles, ownFiles, type TransformFile } from './inputFiles.ts';
 import { type FileProgress, type FileState, JobJournal } from './jobJournal.ts';
 import { JobLock } from './jobLock.ts';
@@ -29,6 +35,10 @@ export interface JobSettings {
   stepMilliseconds?: number;
   /** bytes that a thread answers at once, where the output does not show them */
   blockBytes?: number;
+  /** who answers; default: threads of its own, which the job ends */
+  crew?: AnsweringCrew;
+  /** what shares the inputs out, in messages; default: `--shard` */
+  sharer?: string;
 }
 
 /** What hears how a job goes. */
@@ -53,7 +63,7 @@ export class TransformJob {
   readonly #journalPath: string;
   #lock: JobLock | undefined;
   #fileLock: JobLock | undefined;
-  #failed: string[] = [];
+  readonly #failed: { output: string; message: string }[] = [];
   #before = 0;
   #records = 0;
   #bad = 0;
@@ -65,7 +75,7 @@ export class TransformJob {
     const { model, inputs, out, options, shard } = settings;
     this.#found = findFiles(model, inputs, out, options.gzip, shard);
     const all = this.#found.files;
-    const files = shard === undefined ? all : ownFiles(all, options, shard);
+    const files = shard === undefined ? all : ownFiles(all, options, shard, settings.sharer);
     this.#found.files = files;
     this.inputBytes = files.reduce((sum, file) => sum + bytesOf(file), 0);
     this.#folder = out === undefined ? commonFolder(all) : resolve(out);
@@ -90,7 +100,7 @@ export class TransformJob {
     this.#lock = new JobLock(this.#journalPath.replace(/\.jsonl$/, '.lock'));
     try {
       const journal = this.#openJournal();
-      const crew = new ScoringCrew(threads);
+      const crew = this.#settings.crew ?? new ScoringCrew(threads);
       try {
         const { number } = await crew.load(model, model);
         for (const file of this.#found.files) await this.#file(file, { crew, number }, journal);
@@ -104,6 +114,21 @@ export class TransformJob {
     } finally {
       this.#lock.release();
     }
+  }
+
+  /** Outputs that there are not, and why. */
+  get failures(): readonly { output: string; message: string }[] {
+    return this.#failed;
+  }
+
+  get counts(): TransformCounts {
+    const { files, leftOut } = this.#found;
+    return { files: files.length, records: this.#records, bad: this.#bad, before: this.#before, leftOut };
+  }
+
+  /** Nothing of it will be gone on with: its outputs are gone. */
+  forget(): void {
+    rmSync(this.#journalPath, { force: true });
   }
 
   /** For a process that ends now: the same job goes on from the last note. */
@@ -135,7 +160,7 @@ export class TransformJob {
       return;
     }
     if (earlier?.state === 'failed') {
-      this.#failed.push(earlier.message!);
+      this.#fail(file, earlier.message!);
       this.#listener.read(bytesOf(file), file.input);
       this.#listener.line(`${earlier.message} (The file is as it was at the last run.)`);
       return;
@@ -158,7 +183,7 @@ export class TransformJob {
     } catch (error) {
       if (!(error instanceof FileFailure)) throw error;
       if (error.isLasting) note(NOTHING, 'failed', error.message);
-      this.#failed.push(error.message);
+      this.#fail(file, error.message);
       this.#listener.line(error.message);
     }
   }
@@ -224,27 +249,53 @@ export class TransformJob {
     }
   }
 
-  #failure(): InputError {
-    const { length } = this.#found.files;
-    const shown = this.#failed.slice(0, 10).map((message) => `\n  ${message}`);
-    if (this.#failed.length > shown.length) shown.push(`\n  and ${this.#failed.length - shown.length} more`);
-    return new InputError(
-      `transform: ${grouped(this.#failed.length)} of ${counted(length, 'file')} failed and ${this.#failed.length === 1 ? 'has' : 'have'} no output.${shown.join('')}\n` +
-        'Mend them, then give the same command again: files that are done are not done twice.',
-    );
+  #fail({ output }: TransformFile, message: string): void {
+    this.#failed.push({ output, message });
   }
 
-  /** `3 files: 1,204,331 records, 12 bad; 2 names left out` */
-  #summary(): string {
-    const { files, leftOut } = this.#found;
-    const parts = [
-      `${counted(files.length, 'file')}: ${counted(this.#records, 'record')}, ${grouped(this.#bad)} bad`,
-    ];
-    if (this.#before > 0) parts.push(`${counted(this.#before, 'file')} done by an earlier run`);
-    if (leftOut > 0) parts.push(`${counted(leftOut, 'name')} in folders left out`);
-    const { shard } = this.#settings;
-    return `${shard === undefined ? '' : `${describeShard(shard)}: `}${parts.join('; ')}`;
+  #failure(): InputError {
+    const messages = this.#failed.map(({ message }) => message);
+    return filesFailure(messages, this.#found.files.length, MEND);
   }
+
+  #summary(): string {
+    const { shard } = this.#settings;
+    return `${shard === undefined ? '' : `${describeShard(shard)}: `}${countsText(this.counts)}`;
+  }
+}
+
+/** What a job has done. */
+export interface TransformCounts {
+  files: number;
+  records: number;
+  bad: number;
+  /** files that an earlier run has done */
+  before: number;
+  /** names in folders that are no inputs */
+  leftOut: number;
+}
+
+/** `3 files: 1,204,331 records, 12 bad; 2 names left out` */
+export function countsText({ files, records, bad, before, leftOut }: TransformCounts): string {
+  const parts = [`${counted(files, 'file')}: ${counted(records, 'record')}, ${grouped(bad)} bad`];
+  if (before > 0) parts.push(`${counted(before, 'file')} done by an earlier run`);
+  if (leftOut > 0) parts.push(`${counted(leftOut, 'name')} in folders left out`);
+  return parts.join('; ');
+}
+
+const MEND = 'Mend them, then give the same command again: files that are done are not done twice.';
+
+/**
+ * @param failed a sentence for each file
+ * @param files  of the job, those that failed included
+ * @param advice the next step
+ */
+export function filesFailure(failed: readonly string[], files: number, advice: string): InputError {
+  const shown = failed.slice(0, 10).map((message) => `\n  ${message}`);
+  if (failed.length > shown.length) shown.push(`\n  and ${failed.length - shown.length} more`);
+  return new InputError(
+    `transform: ${grouped(failed.length)} of ${counted(files, 'file')} failed and ${failed.length === 1 ? 'has' : 'have'} no output.${shown.join('')}\n${advice}`,
+  );
 }
 
 /** Bytes of a file that are answered. */

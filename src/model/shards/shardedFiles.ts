@@ -2,6 +2,7 @@ import { basename, dirname, join } from 'node:path';
 import { counted, InputError } from '../../errors.ts';
 import { fileSizeBytes } from '../../files/input.ts';
 import { OpenFile } from '../../files/openFile.ts';
+import { MODEL_FILE } from '../modelFileKind.ts';
 import { digestOf, type FileKind, openSections, type StoredSections } from '../sectionFile.ts';
 import {
   BASE_FILE,
@@ -28,6 +29,16 @@ export function isManifest(path: string): boolean {
     if (file.sizeBytes < magic.length) return false;
     const start = file.piece(0, magic.length);
     return magic.every((byte, i) => start[i] === byte);
+  } finally {
+    file.close();
+  }
+}
+
+/** @throws InputError where a file is no model in one file, with what is wrong with it */
+export function requireOneFile(path: string): void {
+  const file = new OpenFile(path);
+  try {
+    openSections(MODEL_FILE, file, path, 'elsewhere');
   } finally {
     file.close();
   }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { GroupTable } from '../../addresses/groupTable.ts';
 import { grouped, InputError, UsageError } from '../../errors.ts';
-import { AtomicFile, removeBeside } from '../../files/atomicFile.ts';
+import { AtomicFile, removeBeside, removeLeftParts } from '../../files/atomicFile.ts';
 import { fileSizeBytes } from '../../files/input.ts';
 import { shardName } from '../../files/shard.ts';
 import type { GroupSums } from '../../history/accountGroups.ts';
@@ -231,6 +231,7 @@ function finish(manifest: Manifest, path: string, { hosts }: Ranks, perRank: num
     file.abandon();
   }
   const own = new Set([manifest.base, ...manifest.shards].map((one) => one.file));
+  removeLeftParts(path);
   removeBeside(path, (name) => isOfModel(basename(path), name) && !own.has(name));
 }
 
