@@ -14,6 +14,8 @@ import {
   type ThresholdTable,
 } from '../evaluate/evaluation.ts';
 import { GroupedRanges } from '../evaluate/groupedRanges.ts';
+import type { JudgedModel } from '../evaluate/judgedModel.ts';
+import { answerFirst, judgedOverRanks } from '../evaluate/judgedOverRanks.ts';
 import { metricsObject } from '../evaluate/metrics.ts';
 import { renderReport } from '../evaluate/report/report.ts';
 import { amount, area, chosenSentence, limitText, percent } from '../evaluate/sentences.ts';
@@ -21,7 +23,13 @@ import { EntityDictionary } from '../events/events.ts';
 import { readTruth } from '../events/simulate/readTruth.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { inputName, readWholeFile } from '../files/input.ts';
+import type { Model } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
+import { loadRankPart } from '../model/shards/rankPart.ts';
+import { agree } from '../mpi/agreement.ts';
+import type { Ranks } from '../mpi/ranks.ts';
+import { runRanks } from '../mpi/runRanks.ts';
+import { version } from '../version.ts';
 import { readGroupRanges } from './groupTables.ts';
 import { integerOption, onBadLineOption, thresholdOptions } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
@@ -82,10 +90,41 @@ export function evaluateCommand(): Command {
       'choose the threshold that flags at most this many honest events a day',
     )
     .option('--on-bad-line <what>', 'error: stop at the first bad line; skip: count it', 'error')
-    .action(evaluate);
+    .action((modelPath: string, flags: EvaluateFlags) =>
+      runRanks((ranks) =>
+        ranks.size === 1
+          ? evaluate(modelPath, flags, () => loadModel(modelPath))
+          : evaluateOverRanks(ranks, modelPath, flags),
+      ),
+    );
 }
 
-async function evaluate(modelPath: string, flags: EvaluateFlags): Promise<void> {
+/** The first rank judges; the others answer what it asks about their accounts. */
+async function evaluateOverRanks(ranks: Ranks, modelPath: string, flags: EvaluateFlags): Promise<void> {
+  agree(ranks, { version });
+  const part = loadRankPart(ranks, modelPath);
+  if (ranks.rank !== 0) {
+    answerFirst(part);
+    return;
+  }
+  // The others wait while files are read.
+  const alive = setInterval(() => ranks.progressed(), ALIVE_MILLISECONDS);
+  try {
+    const { judged, end } = judgedOverRanks(part);
+    await evaluate(modelPath, flags, () => judged);
+    end();
+  } finally {
+    clearInterval(alive);
+  }
+}
+
+const ALIVE_MILLISECONDS = 10_000;
+
+async function evaluate(
+  modelPath: string,
+  flags: EvaluateFlags,
+  load: () => Model | JudgedModel,
+): Promise<void> {
   const settings = readSettings(flags);
   requireSoundFiles(modelPath, flags);
   const outputs: AtomicFile[] = [];
@@ -99,7 +138,7 @@ async function evaluate(modelPath: string, flags: EvaluateFlags): Promise<void> 
     const metrics = open(flags.json);
     tell(`reading ${inputName(modelPath)} …`);
     tellOfPlainKernels();
-    const model = loadModel(modelPath);
+    const model = load();
     const data = await readData(flags);
     if (data.train.count !== model.card.data.events) {
       tell(

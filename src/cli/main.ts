@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
+import { refuseRanks } from './refuseRanks.ts';
 
 const program = new Command('ip-insights')
   .description(
@@ -41,6 +42,7 @@ for (const create of await Promise.all(names.map((name) => COMMANDS[name]()))) {
 /** Runs the command line; the exit code is 0 done, 1 failed, 2 wrong usage. */
 async function main(argv: string[]): Promise<number> {
   try {
+    if (Object.hasOwn(COMMANDS, asked ?? '')) await refuseRanks(asked, argv.slice(3));
     await program.parseAsync(argv);
     return 0;
   } catch (error) {

@@ -194,6 +194,76 @@ test('a bad line over ranks: one message with its line in the file, and the olde
   );
 });
 
+test('evaluate over ranks finds what one process finds with the merged model', async () => {
+  const args = ['--train', 'train.csv', '--test', 'events.csv', '--sample', '500'];
+  const figures = (text: string) => {
+    const parsed = JSON.parse(text);
+    delete parsed.inputs.model;
+    return parsed;
+  };
+  const expected = alone('evaluate', 'merged.model', ...args);
+  for (const size of [2, 4]) {
+    const { status, stdout, stderr } = await onRanks(size, 'evaluate', 'login.model', ...args);
+    assert.equal(status, 0, stderr);
+    assert.deepEqual(figures(stdout), figures(expected.stdout));
+    assert.equal(said(stderr), said(expected.stderr));
+  }
+});
+
+test('what is wrong for evaluate is told by the first rank, and ends the others', async () => {
+  const { status, told } = await onRanks(2, 'evaluate', 'login.model', '--train', 'no.csv', '--test', 'x');
+  assert.equal(status, 1);
+  assert.deepEqual(told, [
+    `rank 0 (${HOST}): no.csv: there is no such file. Check the name, or the folder that the command runs in.`,
+  ]);
+});
+
+/** Commands for one process, and what is said of them. */
+const FOR_ONE: [args: string[], otherwise: string][] = [
+  [['prepare', 'events.csv', '--train', 'x.csv', '--test', 'y.csv'], ', or share the input out with --shard'],
+  [['serve', 'one.model'], ''],
+  [['merge', 'login.model', '--out', 'x.model'], ''],
+  [['simulate', '--out', 'x.log'], ''],
+];
+
+for (const [args, otherwise] of FOR_ONE) {
+  test(`${args[0]} over ranks is refused, once, before it does anything`, async () => {
+    const { status, told } = await onRanks(2, ...args);
+    assert.equal(status, 2);
+    assert.deepEqual(told, [
+      `rank 0 (${HOST}): ${args[0]}: expected one process, got 2 ranks, which would all do the same. Start it without mpirun or srun${otherwise}; train, score, transform and evaluate work over ranks.`,
+    ]);
+    assert.deepEqual(
+      readdirSync(folder).filter((name) => /^[xy]\./.test(name)),
+      [],
+    );
+  });
+}
+
+test('tasks of srun that cannot find each other are refused where they would all do the same', () => {
+  const env = { ...plainEnvironment(), SLURM_STEP_NUM_TASKS: '2', SLURM_PROCID: '1', SLURM_NTASKS: '2' };
+  const started = (...args: string[]) =>
+    spawnSync(process.execPath, [main, ...args], { cwd: folder, encoding: 'utf8', env });
+  const { status, stderr } = started('simulate', '--out', 'x.log');
+  assert.equal(status, 2);
+  assert.equal(
+    stderr,
+    'ip-insights: simulate: expected one process, got several, which would all do the same. Start it without mpirun or srun; train, score, transform and evaluate work over ranks.\n',
+  );
+  // A task of --shard auto works by itself.
+  const scored = started(
+    'score',
+    'one.model',
+    'events.csv',
+    '--shard',
+    'auto',
+    '--out',
+    'task-{shard}.jsonl',
+  );
+  assert.equal(scored.status, 0, scored.stderr);
+  assert.ok(readdirSync(folder).includes('task-00002-of-00002.jsonl'));
+});
+
 test('more ranks than shards are refused', async () => {
   const { status, told } = await onRanks(5, 'score', 'login.model', 'events.csv');
   assert.equal(status, 2);

@@ -11,6 +11,7 @@ import type { Verdict } from '../model/model.ts';
 import { askOwners, ByteRows } from '../model/shards/askOwners.ts';
 import { loadRankPart, type RankPart, requireSharedInput } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
+import { allOrNone } from '../mpi/allOrNone.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { version } from '../version.ts';
 import { tellOfPlainKernels } from './progress.ts';
@@ -35,13 +36,14 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
     '--on-bad-line': onBadLine,
   };
   agree(ranks, facts);
-  requireSharedInput(events);
+  allOrNone(ranks, () => requireSharedInput(events));
   const part = loadRankPart(ranks, path);
   const { model } = part;
-  const threshold = requireThreshold(model, settings);
   const name = inputName(events);
-  sharedFileSize(events);
-  const file = new PartOfOutput(ranks, out);
+  const { threshold, file } = allOrNone(ranks, () => {
+    sharedFileSize(events);
+    return { threshold: requireThreshold(model, settings), file: new PartOfOutput(ranks, out) };
+  });
   const counts: Record<Verdict, number> = { ok: 0, suspicious: 0, unknown: 0 };
   try {
     const { stretch, chunks } = await eventsOf(events, { number: ranks.rank + 1, count: ranks.size });

@@ -7,6 +7,7 @@ import { modelCard } from '../model/modelFile.ts';
 import { saveModel } from '../model/savedModel.ts';
 import { requireShardCount, type ShardedModel, saveSharded } from '../model/shards/writeShards.ts';
 import { agree } from '../mpi/agreement.ts';
+import { allOrNone } from '../mpi/allOrNone.ts';
 import { type Ranks, ranksOfHost } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
@@ -99,7 +100,7 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     ],
     [['--model', flags.model]],
   );
-  const shards = shardsOption(flags, ranks);
+  const shards = allOrNone(ranks, () => shardsOption(flags, ranks));
   agree(ranks, { version, ...factsOf(events, flags) });
   const tell = (line: string) => {
     if (ranks.rank === 0) process.stderr.write(`${line}\n`);

@@ -1,15 +1,15 @@
 import type { Events } from '../events/events.ts';
 import { CALIBRATION_ROWS, calibrationRow } from '../model/calibration.ts';
-import type { Model } from '../model/model.ts';
 import { type CalibrationRow, NOMINAL_RATES } from './evaluation.ts';
+import type { JudgedModel } from './judgedModel.ts';
 
 /** How often honest events pass each nominal rate, for all accounts seen in training, then by how many events those have. */
-export function calibrationRows(model: Model, honest: Events): CalibrationRow[] {
+export function calibrationRows(model: JudgedModel, honest: Events): CalibrationRow[] {
   const anomalies = model.anomalies(honest);
-  const numbers = model.seen.numbersOf(honest.entities);
+  const known = model.eventsOf(honest.entities);
   const rows = CALIBRATION_ROWS.map(({ title }) => ({ title, ...emptyCounts() }));
   for (let i = 0; i < honest.count; i++) {
-    const events = model.history.eventsOf(numbers[honest.entity[i]]);
+    const events = Math.max(0, known[honest.entity[i]]);
     const row = rows[calibrationRow(events)];
     const pValue = model.calibration.pValue(anomalies[i], events);
     row.honestEvents++;

@@ -1,6 +1,5 @@
 import type { Events } from '../events/events.ts';
 import { selectEvents } from '../events/events.ts';
-import type { Model } from '../model/model.ts';
 import {
   drawAnnouncedAttacks,
   drawListedAttacks,
@@ -13,6 +12,7 @@ import type { EvaluationData } from './evaluation.ts';
 import { GroupedRanges } from './groupedRanges.ts';
 import type { AccountHistory } from './history.ts';
 import type { KnownLabelledEvents } from './honestSample.ts';
+import type { JudgedModel } from './judgedModel.ts';
 import { HISTORY_ROWS, positionsByHistory, positionsByNovelty } from './subsets.ts';
 
 /** Attacks of one kind, and the honest events that they are compared with. */
@@ -28,7 +28,7 @@ export interface Contest {
 
 /** Attacks that are drawn: the tutorial's first. */
 export function drawnContests(
-  model: Model,
+  model: JudgedModel,
   honest: Events,
   { ranges, countries, lists = [] }: EvaluationData,
   seed: number,
@@ -60,7 +60,7 @@ export function drawnContests(
       : 'there is no list of ranges. Name one with --ranges';
     notes.push(`No attacks from announced ranges: ${reason}.`);
   }
-  add('octets', 'random octets', drawOctetAttacks(honest, model.weights.prefixes, seed));
+  add('octets', 'random octets', drawOctetAttacks(honest, model.prefixes, seed));
   const swap = drawSwapAttacks(honest, seed);
   if (swap) add('swap', "another account's address", swap);
   else notes.push("No attacks from other accounts' addresses: all honest events are of one account.");

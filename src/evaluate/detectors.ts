@@ -1,8 +1,8 @@
 import { isIpv4 } from '../addresses/address.ts';
 import type { Events } from '../events/events.ts';
-import type { Model } from '../model/model.ts';
 import type { FreemanBaseline } from './freeman.ts';
 import type { AccountHistory } from './history.ts';
+import type { JudgedModel } from './judgedModel.ts';
 import type { Oracle, OracleAttack } from './oracle.ts';
 import type { Population } from './population.ts';
 
@@ -35,7 +35,7 @@ export interface Detector {
 const ANY_ATTACK = { judges: () => true, dependsOnAttack: false };
 
 /** The default score. */
-export function mixtureDetector(model: Model): Detector {
+export function mixtureDetector(model: JudgedModel): Detector {
   return {
     id: 'mixture',
     title: 'mixture (the model)',
@@ -46,24 +46,18 @@ export function mixtureDetector(model: Model): Detector {
 }
 
 /** The ladder of networks without the vectors. */
-export function historyDetector(model: Model): Detector {
+export function historyDetector(model: JudgedModel): Detector {
   return {
     id: 'history',
     title: 'history alone',
     meaning: 'One part of the model: minus ln of the likelihood ratio that its history of networks gives.',
     ...ANY_ATTACK,
-    anomalies: (events) => {
-      const numbers = model.seen.numbersOf(events.entities);
-      return eachEvent(
-        events,
-        (entity, i) => 0 - model.scorer.logRatio(numbers[entity], events.addresses, i),
-      );
-    },
+    anomalies: (events) => model.logRatios(events).map((logRatio) => 0 - logRatio),
   };
 }
 
 /** IP Insights itself: anomaly = −dot product. */
-export function neuralDetector(model: Model): Detector {
+export function neuralDetector(model: JudgedModel): Detector {
   return {
     id: 'neural',
     title: 'neural alone',

@@ -1,6 +1,6 @@
 import { counted, grouped, InputError } from '../errors.ts';
 import { type Events, selectEvents } from '../events/events.ts';
-import type { Model } from '../model/model.ts';
+import { Model } from '../model/model.ts';
 import { PURPOSE, permutation, RandomStream } from '../random/philox.ts';
 import { calibrationRows } from './calibrationTable.ts';
 import { type Contest, drawnContests, labelledContests, type Subset, subsetsOf } from './contests.ts';
@@ -17,6 +17,7 @@ import { fittingOracle } from './fittingOracle.ts';
 import { FreemanBaseline } from './freeman.ts';
 import { AccountHistory } from './history.ts';
 import { chooseKnownEvents, chooseLabelledEvents, honestTraffic, splitHonestEvents } from './honestSample.ts';
+import { type JudgedModel, judgedModel } from './judgedModel.ts';
 import { Population } from './population.ts';
 import { strangestEvents } from './strangest.ts';
 
@@ -42,10 +43,11 @@ const STRANGEST = 15;
  *   another log
  */
 export function evaluateModel(
-  model: Model,
+  given: Model | JudgedModel,
   data: EvaluationData,
   options: EvaluationOptions = {},
 ): Evaluation {
+  const model = given instanceof Model ? judgedModel(given) : given;
   const { sampleSize = 100_000, seed = 1, onStage = () => {} } = options;
   const names = completeNames(data, options.names);
   const notes: string[] = [];
@@ -185,16 +187,12 @@ function coldEvents(
 const LEAST_COLD = 100;
 
 /** The published baseline, with the provider and country tables of the model. */
-function freemanOf(model: Model, train: Events): FreemanBaseline {
-  const ofKind = (kind: string) => model.history.groups.filter(({ table }) => table.parts.kind === kind);
+function freemanOf(model: JudgedModel, train: Events): FreemanBaseline {
+  const ofKind = (kind: string) => model.tables.filter(({ parts }) => parts.kind === kind);
   const tables = [...ofKind('asn').slice(0, 1), ...ofKind('country').slice(0, 1)];
   return new FreemanBaseline(
     train,
-    tables.map(
-      ({ table }) =>
-        (words, index) =>
-          table.find(words, index),
-    ),
+    tables.map((table) => (words, index) => table.find(words, index)),
   );
 }
 
@@ -228,18 +226,18 @@ function completeNames(data: EvaluationData, given: Partial<InputNames> = {}): I
  * @throws InputError where the model has seen none of them
  */
 function knownAccounts(
-  model: Model,
+  model: JudgedModel,
   history: AccountHistory,
   { entities }: Events,
   names: InputNames,
 ): Uint8Array {
   const isKnown = new Uint8Array(entities.count);
+  const known = model.eventsOf(entities);
   let trained = 0;
   for (let e = 0; e < entities.count; e++) {
     if (history.eventsOf(e) === 0) continue;
     trained++;
-    const [low, high] = entities.hashOf(e);
-    if (model.seen.has(low, high)) isKnown[e] = 1;
+    if (known[e] >= 0) isKnown[e] = 1;
   }
   if (!isKnown.includes(1)) {
     throw new InputError(

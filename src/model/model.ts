@@ -204,19 +204,38 @@ export class Model {
    * Anomalies of many events, several times faster for each than one at a time.
    * @returns f64[N], high = strange
    */
-  anomalies(events: Events): Float64Array {
-    const { count, entity, entities, addresses } = events;
-    const numbers = this.seen.numbersOf(entities);
+  anomalies(events: Events | HashedEvents): Float64Array {
+    const { count, addresses } = events;
+    const numberOf = this.#numbersOf(events);
     const anomalies = new Float64Array(count);
     this.neural.eachBlock(events, (positions, dots) => {
       for (let j = 0; j < positions.length; j++) {
         const i = positions[j];
-        const number = numbers[entity[i]];
+        const number = numberOf(i);
         const dotProduct = this.seen.hasVector(number) ? dots[j] : 0;
         anomalies[i] = this.scorer.anomaly(number, dotProduct, addresses, i);
       }
     });
     return anomalies;
+  }
+
+  /** ln of the likelihood ratios that the history alone gives. @returns f64[N], low = strange */
+  logRatios(events: Events | HashedEvents): Float64Array {
+    const numberOf = this.#numbersOf(events);
+    return Float64Array.from({ length: events.count }, (_, i) =>
+      this.scorer.logRatio(numberOf(i), events.addresses, i),
+    );
+  }
+
+  /** @returns what gives the number of an event's entity, −1 for a stranger */
+  #numbersOf(events: Events | HashedEvents): (i: number) => number {
+    if ('hashes' in events) {
+      const { hashes } = events;
+      return (i) => this.seen.find(hashes[i * 2], hashes[i * 2 + 1]);
+    }
+    const numbers = this.seen.numbersOf(events.entities);
+    const { entity } = events;
+    return (i) => numbers[entity[i]];
   }
 
   /** Inner products of many events. @returns f32[N], high = expected */

@@ -3,6 +3,7 @@ import { InputError } from '../errors.ts';
 import { joinFiles, removeFiles } from '../files/joinFiles.ts';
 import { loadRankPart, requireSharedInput } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
+import { allOrNone } from '../mpi/allOrNone.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { findFiles, ownFiles } from './inputFiles.ts';
 import { RankCrew } from './rankCrew.ts';
@@ -39,14 +40,13 @@ export async function transformOverRanks(
   tell: (text: string) => void,
 ): Promise<string> {
   agree(ranks, facts);
-  for (const input of settings.inputs) requireSharedInput(input);
+  allOrNone(ranks, () => settings.inputs.forEach(requireSharedInput));
   const part = loadRankPart(ranks, settings.model);
   const crew = new RankCrew(part);
   const shard = { number: ranks.rank + 1, count: ranks.size };
-  const job = new TransformJob(
-    { ...settings, shard, crew, sharer: `${ranks.size} ranks` },
-    { read: () => ranks.progressed(), line: () => {} },
-  );
+  const listener = { read: () => ranks.progressed(), line: () => {} };
+  const ofRank = { ...settings, shard, crew, sharer: `${ranks.size} ranks` };
+  const job = allOrNone(ranks, () => new TransformJob(ofRank, listener));
   const running = job.run().catch((error) => {
     // Files that fail are told at the end; what else fails ends the job, while others wait.
     if (job.failures.length === 0) throw error;

@@ -1,5 +1,6 @@
 import { counted, InputError, UsageError } from '../../errors.ts';
 import { agree } from '../../mpi/agreement.ts';
+import { allOrNone } from '../../mpi/allOrNone.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
 import { partOf } from '../../neural/ranks/rankPlan.ts';
 import type { Model } from '../model.ts';
@@ -22,23 +23,11 @@ export interface RankPart {
  */
 export function loadRankPart(ranks: Ranks, path: string): RankPart {
   const { rank, size } = ranks;
-  const files = ShardedFiles.open(path);
-  if (!files) {
-    // Says what is wrong, where it is no model at all.
-    requireOneFile(path);
-    throw new UsageError(
-      `${path}: expected a model in shards with several ranks, got one in one file. Cut it with ip-insights split, or start without mpirun: --shard shares an input out.`,
-    );
-  }
+  const files = allOrNone(ranks, () => openShards(path, size));
   agree(ranks, { [path]: files.digest });
-  if (files.count < size) {
-    throw new UsageError(
-      `${path}: expected at least a shard for each of the ${size} ranks, got ${counted(files.count, 'shard')}. Start fewer ranks, or split the model into more.`,
-    );
-  }
   const { first, end } = partOf(files.count, rank, size);
   const own = Array.from({ length: end - first }, (_, i) => first + i + 1);
-  const model = openSharedModel(readSharedModel(path, 1, path, own), 0);
+  const model = allOrNone(ranks, () => openSharedModel(readSharedModel(path, 1, path, own), 0));
   const rankOfShard = Array.from({ length: size }, (_, r) => partOf(files.count, r, size)).flatMap(
     (part, r) => Array.from({ length: part.end - part.first }, () => r),
   );
@@ -48,6 +37,20 @@ export function loadRankPart(ranks: Ranks, path: string): RankPart {
     model,
     rankOf: (hashLow, hashHigh) => rankOfShard[held.shardOf(hashLow, hashHigh) - 1],
   };
+}
+
+function openShards(path: string, ranks: number): ShardedFiles {
+  const files = ShardedFiles.open(path);
+  if (!files) {
+    requireOneFile(path);
+    throw new UsageError(
+      `${path}: expected a model in shards with several ranks, got one in one file. Cut it with ip-insights split, or start without mpirun: --shard shares an input out.`,
+    );
+  }
+  if (files.count >= ranks) return files;
+  throw new UsageError(
+    `${path}: expected at least a shard for each of the ${ranks} ranks, got ${counted(files.count, 'shard')}. Start fewer ranks, or split the model into more.`,
+  );
 }
 
 /** @throws InputError for standard input, which only the first rank has */
