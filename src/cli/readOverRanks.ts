@@ -9,11 +9,11 @@ import {
   type SkipReason,
 } from '../events/readEvents.ts';
 import { countEntities, type RankEvents, routeEvents } from '../events/routeEvents.ts';
-import { FileAtRest, fingerprint } from '../files/fingerprint.ts';
+import { FileAtRest } from '../files/fingerprint.ts';
 import { inputName } from '../files/input.ts';
-import { cutFiles, isGzip, type Sharing, sharedFileSize } from '../files/shard.ts';
-import { agree } from '../mpi/agreement.ts';
+import { cutFiles, isGzip, sharedFileSize } from '../files/shard.ts';
 import type { Ranks } from '../mpi/ranks.ts';
+import { RANKS, requireSameFiles } from '../mpi/sameFiles.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { ownerOf } from '../neural/ranks/rankPlan.ts';
 import { shareOf } from './sharedEvents.ts';
@@ -25,9 +25,6 @@ export interface ReadOverRanks {
   train: RankEvents;
   validation: RankEvents | undefined;
 }
-
-/** What a rank cannot read a part of is refused in these words. */
-const RANKS: Sharing = { by: 'several ranks', who: 'rank' };
 
 /**
  * Each rank reads its part of the files; then every event goes to the rank that has its entity. Called by all ranks.
@@ -56,15 +53,6 @@ export async function readOverRanks(
     validation: validation && routeEvents(ranks, validation, owner),
   };
 }
-
-/** Parts of different files would make a model of neither. */
-function requireSameFiles(ranks: Ranks, paths: string[]): void {
-  for (const path of paths) sharedFileSize(path, RANKS);
-  agree(ranks, Object.fromEntries(paths.map((path) => [path, fingerprint(path)])), SAME_FILES);
-}
-
-/** What to do where files differ. */
-export const SAME_FILES = 'Put it where all ranks share it, or copy it to each again.';
 
 /** What lies in the future must do so for all. */
 function clockOfFirst(ranks: Ranks): number {

@@ -1,7 +1,15 @@
 /** `mpirun … ip-insights score` and `transform` with a model in shards, as a user runs them. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -157,13 +165,13 @@ const FAULTS: [args: string[], status: number, message: string][] = [
   ],
   [
     ['score', 'login.model', '-'],
-    1,
-    'standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.',
+    2,
+    'several ranks: expected files, got standard input, of which each rank has another one. Write it to a file that all ranks can read.',
   ],
   [
     ['transform', 'login.model', '-'],
-    1,
-    'standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.',
+    2,
+    'several ranks: expected files, got standard input, of which each rank has another one. Write it to a file that all ranks can read.',
   ],
   [
     ['transform', 'login.model', 'requests.csv', '--accept', 'application/json'],
@@ -177,6 +185,35 @@ for (const [args, expected, message] of FAULTS) {
     const { status, told, stderr } = await onRanks(2, ...args);
     assert.equal(status, expected, stderr);
     assert.deepEqual(told, [`rank 0 (${HOST}): ${message}`]);
+  });
+}
+
+for (const [command, file] of [
+  ['score', 'events.csv'],
+  ['transform', 'requests.csv'],
+]) {
+  test(`${command}: a file that is another one for some rank is refused before anything is answered`, async () => {
+    mkdirSync(at('own'));
+    for (const name of readdirSync(folder).filter((name) => name.startsWith('login.model')))
+      copyFileSync(at(name), at(`own/${name}`));
+    writeFileSync(at(`own/${file}`), readFileSync(at(file)).subarray(0, -20));
+    const script = at('elsewhere.sh');
+    writeFileSync(
+      script,
+      `#!/bin/sh\n[ $OMPI_COMM_WORLD_RANK = 0 ] || cd own\nexec ${process.execPath} "$@"\n`,
+      { mode: 0o755 },
+    );
+    const { status, told, stderr } = await runScript(2, [main, command, 'login.model', file], {
+      cwd: folder,
+      program: script,
+    });
+    rmSync(at('own'), { recursive: true });
+    assert.equal(status, 1, stderr);
+    assert.equal(told.length, 1, stderr);
+    assert.match(
+      told[0],
+      /^rank 0 \(.*\): (events|requests)\.csv: expected the same on all ranks, got "[\d,]+ bytes, .*" on rank 0 .* and "[\d,]+ bytes, .*" on rank 1 .*\. Put it where all ranks share it, or copy it to each again\.$/,
+    );
   });
 }
 

@@ -5,14 +5,15 @@ import { gzipSync } from 'node:zlib';
 import { HashedEvents } from '../events/hashedEvents.ts';
 import { EventReader, type EventRecord, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile, removeLeftParts, removeTemporary, temporaryBeside } from '../files/atomicFile.ts';
+import { FileAtRest } from '../files/fingerprint.ts';
 import { inputName, readInto } from '../files/input.ts';
-import { sharedFileSize } from '../files/shard.ts';
 import type { Verdict } from '../model/model.ts';
 import { askOwners, ByteRows } from '../model/shards/askOwners.ts';
-import { loadRankPart, type RankPart, requireSharedInput } from '../model/shards/rankPart.ts';
+import { loadRankPart, type RankPart } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
 import type { Ranks } from '../mpi/ranks.ts';
+import { requireSameFiles } from '../mpi/sameFiles.ts';
 import { version } from '../version.ts';
 import { tellOfPlainKernels } from './progress.ts';
 import { addedUp } from './readOverRanks.ts';
@@ -36,26 +37,27 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
     '--on-bad-line': onBadLine,
   };
   agree(ranks, facts);
-  allOrNone(ranks, () => requireSharedInput(events));
+  requireSameFiles(ranks, [events]);
   const part = loadRankPart(ranks, path);
   const { model } = part;
   const name = inputName(events);
-  const { threshold, file } = allOrNone(ranks, () => {
-    sharedFileSize(events);
-    return { threshold: requireThreshold(model, settings), file: new PartOfOutput(ranks, out) };
-  });
+  const { threshold, file } = allOrNone(ranks, () => ({
+    threshold: requireThreshold(model, settings),
+    file: new PartOfOutput(ranks, out),
+  }));
   const counts: Record<Verdict, number> = { ok: 0, suspicious: 0, unknown: 0 };
   try {
+    const input = new FileAtRest(events);
     const { stretch, chunks } = await eventsOf(events, { number: ranks.rank + 1, count: ranks.size });
     const block = new ScoredBlock();
     const lines = new ScoreLines();
     const reader = new EventReader({ name, onBadLine, stretch }, (record) => block.add(record));
-    const input = chunks(() => ranks.progressed())[Symbol.asyncIterator]();
+    const bytes = chunks(() => ranks.progressed())[Symbol.asyncIterator]();
     let isOver = false;
     let summary = reader.summary;
     const readOn = async () => {
       while (!isOver && block.events.count === 0) {
-        const { done, value } = await input.next();
+        const { done, value } = await bytes.next();
         if (!done) reader.push(value);
         isOver = done === true || reader.isOver;
         if (isOver) summary = reader.finish();
@@ -78,7 +80,8 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
       await file.write(lines.take());
       block.clear();
     }
-    await input.return?.();
+    await bytes.return?.();
+    allOrNone(ranks, () => input.requireUnchanged());
     await file.end();
     const all = addedUp(ranks, summary);
     const sums = totals(ranks, ...VERDICTS.map((verdict) => counts[verdict]));

@@ -10,6 +10,7 @@ import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
 import { type Ranks, ranksOfHost } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
+import { SAME_FILES } from '../mpi/sameFiles.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { ENTITY_SHARDS } from '../neural/ranks/rankPlan.ts';
 import { version } from '../version.ts';
@@ -32,7 +33,7 @@ import {
   threadsOption,
 } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
-import { readOverRanks, SAME_FILES } from './readOverRanks.ts';
+import { readOverRanks } from './readOverRanks.ts';
 import { fadingLines, savedText, thresholdText } from './trainingText.ts';
 import { ShownTraining } from './trainWithProgress.ts';
 

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { joinFiles, removeFiles } from '../files/joinFiles.ts';
-import { loadRankPart, requireSharedInput } from '../model/shards/rankPart.ts';
+import { loadRankPart } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
 import type { Ranks } from '../mpi/ranks.ts';
+import { requireSameFiles } from '../mpi/sameFiles.ts';
 import { findFiles, ownFiles } from './inputFiles.ts';
 import { RankCrew } from './rankCrew.ts';
 import {
@@ -40,8 +41,13 @@ export async function transformOverRanks(
   tell: (text: string) => void,
 ): Promise<string> {
   agree(ranks, facts);
-  allOrNone(ranks, () => settings.inputs.forEach(requireSharedInput));
-  const part = loadRankPart(ranks, settings.model);
+  const { model, inputs, out, options } = settings;
+  const names = () =>
+    inputs.includes('-')
+      ? ['-']
+      : findFiles(model, inputs, out, options.gzip).files.map(({ input }) => input);
+  requireSameFiles(ranks, allOrNone(ranks, names));
+  const part = loadRankPart(ranks, model);
   const crew = new RankCrew(part);
   const shard = { number: ranks.rank + 1, count: ranks.size };
   const listener = { read: () => ranks.progressed(), line: () => {} };
@@ -51,7 +57,7 @@ export async function transformOverRanks(
     // Files that fail are told at the end; what else fails ends the job, while others wait.
     if (job.failures.length === 0) throw error;
   });
-  await Promise.all([running, crew.serve(settings.options.form, running)]);
+  await Promise.all([running, crew.serve(options.form, running)]);
   if (job.failures.length > 0) job.forget();
   const report: RankReport = { counts: job.counts, failures: job.failures };
   const told = ranks.gatherAll(new TextEncoder().encode(JSON.stringify(report)));

@@ -1,4 +1,4 @@
-import { counted, InputError, UsageError } from '../../errors.ts';
+import { counted, UsageError } from '../../errors.ts';
 import { agree } from '../../mpi/agreement.ts';
 import { allOrNone } from '../../mpi/allOrNone.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
@@ -50,13 +50,5 @@ function openShards(path: string, ranks: number): ShardedFiles {
   if (files.count >= ranks) return files;
   throw new UsageError(
     `${path}: expected at least a shard for each of the ${ranks} ranks, got ${counted(files.count, 'shard')}. Start fewer ranks, or split the model into more.`,
-  );
-}
-
-/** @throws InputError for standard input, which only the first rank has */
-export function requireSharedInput(path: string): void {
-  if (path !== '-') return;
-  throw new InputError(
-    'standard input: expected files with several ranks, which each read a part. Write it to a file that all ranks can read.',
   );
 }
