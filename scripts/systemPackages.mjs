@@ -17,6 +17,7 @@ const NEEDED = [
     file: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/libmpich.so.12`,
     reason: 'another MPI is tested to be refused',
   },
+  { name: 'nginx', file: '/usr/sbin/nginx', reason: 'a load balancer in front of shards is tested' },
 ];
 
 const missing = NEEDED.filter(({ file }) => !existsSync(file));

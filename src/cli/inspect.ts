@@ -9,6 +9,10 @@ import { CALIBRATION_ROWS } from '../model/calibration.ts';
 import { weightsInWords } from '../model/explanation.ts';
 import type { Model } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
+import { HeldRows } from '../model/shards/heldRows.ts';
+import { ShardedFiles } from '../model/shards/shardedFiles.ts';
+import { readSharedModel } from '../model/sharedBytes.ts';
+import { openSharedModel } from '../model/sharedModel.ts';
 import { optionName } from '../neural/hyperparameters.ts';
 import { quantizationText, thresholdRuleText } from './modelText.ts';
 
@@ -19,9 +23,44 @@ export function inspectCommand(): Command {
     .argument('<model>', 'a model that `train` wrote')
     .argument('[entity]', 'account, host, key: as in the events')
     .action((path: string, entity: string | undefined) => {
-      const model = loadModel(path);
-      process.stdout.write(entity === undefined ? ofModel(model, path) : ofAccount(model, entity, path));
+      const files = ShardedFiles.open(path);
+      if (entity !== undefined) {
+        process.stdout.write(ofAccount(files ? shardOf(files, entity) : loadModel(path), entity, path));
+      } else if (files) {
+        const model = partOf(files, 1);
+        const { untrainedEntities } = files.withBase(({ card }) => card.model.data);
+        process.stdout.write(`${ofModel(model, path, untrainedEntities)}\n${ofShards(files)}`);
+      } else {
+        const model = loadModel(path);
+        process.stdout.write(ofModel(model, path, model.seen.untrainedCount));
+      }
     });
+}
+
+/** One shard tells all that is not of single accounts. */
+const partOf = ({ path }: ShardedFiles, shard: number): Model =>
+  openSharedModel(readSharedModel(path, 1, path, [shard]), 0);
+
+/** The shard that has an account. */
+function shardOf(files: ShardedFiles, entity: string): Model {
+  const [low, high] = hashEntity(entity);
+  return partOf(files, new HeldRows([], files.borders).shardOf(low, high));
+}
+
+function ofShards({ manifest: { shards, base } }: ShardedFiles): string {
+  const table = new Table({
+    head: ['shard', 'entity rows', 'accounts', 'MB', 'file'],
+    colAligns: ['right', 'right', 'right', 'right', 'left'],
+    style: { head: [], border: [], compact: true },
+  });
+  const megabytes = (sizeBytes: number) => (sizeBytes / 1e6).toFixed(1);
+  for (const [i, { file, sizeBytes, entityRows, entities }] of shards.entries()) {
+    const [first, end] = entityRows;
+    const rows = first === end ? 'none' : `${grouped(first)} to ${grouped(end - 1)}`;
+    table.push([`${i + 1}`, rows, grouped(entities), megabytes(sizeBytes), file]);
+  }
+  table.push(['base', '', '', megabytes(base.sizeBytes), base.file]);
+  return `${table.toString()}\n`;
 }
 
 const time = (seconds: number) => new Date(seconds * 1000).toISOString().slice(0, 19).replace('T', ' ');
@@ -31,7 +70,8 @@ function listed(rows: [string, string][]): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
 }
 
-function ofModel({ card, seen, calibration, mixture }: Model, path: string): string {
+/** @param untrained accounts that came after the training */
+function ofModel({ card, calibration, mixture }: Model, path: string, untrained: number): string {
   const { data, hyperparameters: h, threshold, mixture: m } = card;
   const { stacking, fittedOn } = m;
   const rows: [string, string][] = [
@@ -60,7 +100,7 @@ function ofModel({ card, seen, calibration, mixture }: Model, path: string): str
       'lag',
       data.eventsAdded === 0
         ? 'none: the vectors were trained on all events'
-        : `${grouped(data.eventsAdded)} events (${((100 * data.eventsAdded) / data.events).toFixed(1)} %) and ${counted(seen.untrainedCount, 'account')} were added since the vectors were trained`,
+        : `${grouped(data.eventsAdded)} events (${((100 * data.eventsAdded) / data.events).toFixed(1)} %) and ${counted(untrained, 'account')} were added since the vectors were trained`,
     ],
     [
       'trust',

@@ -6,6 +6,7 @@ import { integerOption, numberOption } from './options.ts';
 import { tellOfPlainKernels } from './progress.ts';
 
 interface ServeFlags extends ConsoleFlags {
+  shards?: string;
   port: string;
   host: string;
   tokenFile?: string;
@@ -35,11 +36,31 @@ function setting(flags: string, meaning: string, byDefault?: string): Option {
   return isNone ? option : option.env(variable);
 }
 
+/** `1,3` or `1-2` → numbers, ascending. @throws UsageError */
+function shardList(text: string): number[] {
+  const shards = new Set<number>();
+  for (const part of text.split(',')) {
+    const [, first, last] = /^ *(\d{1,4})(?:-(\d{1,4}))? *$/.exec(part) ?? [];
+    const [from, to] = [Number(first), Number(last ?? first)];
+    if (!(from >= 1 && from <= to)) {
+      throw new UsageError(`--shards: expected numbers from 1 such as 1,3 or 1-2, got ${quoted(text)}.`);
+    }
+    for (let shard = from; shard <= to; shard++) shards.add(shard);
+  }
+  return [...shards].sort((a, b) => a - b);
+}
+
 /** `ip-insights serve`: a model → an HTTP service. */
 export function serveCommand(): Command {
   const command = new Command('serve')
     .description("Answer over HTTP: Amazon SageMaker's formats, and scores with reasons.")
     .argument('[model]', 'a model that `train` wrote; may be left out with --models')
+    .addOption(
+      setting(
+        '--shards <list>',
+        'of a model in shards only some, such as 1,3 or 1-2: for accounts of others the answer is 421',
+      ),
+    )
     .addOption(setting('--port <n>', 'port; 0 for any that is free', '8080'))
     .addOption(
       setting('--host <address>', 'address to listen on; 0.0.0.0 for all of this machine', '127.0.0.1'),
@@ -90,8 +111,16 @@ export function serveCommand(): Command {
     }
     const megabytes = (option: string, text: string) =>
       Math.round(1e6 * numberOption(option, text, (n) => n > 0 && n <= 1e6, 'megabytes above 0'));
+    const shards = flags.shards === undefined ? undefined : shardList(flags.shards);
+    if (shards && model === undefined) {
+      throw new UsageError('--shards: expected a model in shards to take them of, got --models alone.');
+    }
+    if (shards && flags.console) {
+      throw new UsageError('--console: expected all accounts, got --shards. Start another server without.');
+    }
     const options = {
       model,
+      shards,
       host: flags.host,
       port: integerOption('--port', flags.port, 0, 65_535),
       tokenFile: flags.tokenFile,

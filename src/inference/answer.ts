@@ -2,6 +2,7 @@ import type { AddressWords } from '../addresses/address.ts';
 import { HashedEvents } from '../events/hashedEvents.ts';
 import type { Assessment, Model, Verdict } from '../model/model.ts';
 import type { AnswerForm, RequestFormat } from './mediaTypes.ts';
+import { requireHeld } from './misdirected.ts';
 import { type Excerpt, readRequest } from './readRequest.ts';
 import { RequestError } from './requestError.ts';
 
@@ -177,13 +178,14 @@ export class Answer {
   /**
    * Reads the records of a request; all is scored at once where only dot products are asked for.
    * @param witness shown every event once the text is complete and `tally` was called
-   * @throws RequestError 400 where the request, or a record of it, is none, with its place
+   * @throws RequestError 400 where the request, or a record of it, is none, with its place; MisdirectedError
    */
   constructor(model: Model, bytes: Uint8Array, options: AnswerOptions, witness?: AnswerWitness) {
     this.#model = model;
     this.#options = options;
     this.#witness = witness;
     this.#records = new RequestRecords(bytes, options, witness);
+    requireHeld(model.held, this.#records.events.count, this.#records.events.hashes);
     const predict = predictor(model, this.#records.events, options, (i, figures) => this.#count(i, figures));
     this.#text = new AnswerText(this.#records, options, predict);
   }

@@ -6,6 +6,7 @@ import { HashedEvents } from '../events/hashedEvents.ts';
 import type { SharedModel } from '../model/sharedBytes.ts';
 import type { AnswerOptions, Tally } from './answer.ts';
 import type { Order, Report } from './crewMessages.ts';
+import { MisdirectedError } from './misdirected.ts';
 import { RequestError } from './requestError.ts';
 
 /** An answer that a thread is writing. */
@@ -65,8 +66,10 @@ function lastOf(
 /** A timer takes no more than 24.8 days. */
 const isDelay = (seconds: number) => seconds < 2_000_000;
 
-const failureOf = ({ status, message }: Extract<Report, { kind: 'failed' }>) =>
-  status === undefined ? new Error(message) : new RequestError(status, message);
+function failureOf({ status, message, shards }: Extract<Report, { kind: 'failed' }>): Error {
+  if (shards) return new MisdirectedError(message, shards);
+  return status === undefined ? new Error(message) : new RequestError(status, message);
+}
 
 /** One thread beside the calling one for each core, at least one. */
 export const defaultCrewSize = () => Math.max(1, availableParallelism() - 1);
@@ -104,14 +107,20 @@ export class ScoringCrew {
 
   /**
    * Reads a model file, and has the model at hand in every thread.
-   * @param name how messages call it
+   * @param name   how messages call it
+   * @param shards of a model in shards those that are wanted; default: all
    * @throws InputError where it cannot be read or is no whole model
    */
-  async load(path: string, name: string): Promise<{ number: number; shared: SharedModel }> {
+  async load(
+    path: string,
+    name: string,
+    shards?: readonly number[],
+  ): Promise<{ number: number; shared: SharedModel }> {
     const model = this.#nextModel++;
     const [first] = this.#threads;
     const { sharers } = this;
-    const shared = await this.#ask(first, { kind: 'load', model, path, name, sharers, thread: first.index });
+    const { index: thread } = first;
+    const shared = await this.#ask(first, { kind: 'load', model, path, name, shards, sharers, thread });
     await this.#openIn(this.#threads.slice(1), model, shared!);
     return { number: model, shared: shared! };
   }

@@ -6,6 +6,7 @@ import { readSharedModel } from '../model/sharedBytes.ts';
 import { openSharedModel, withPopulation } from '../model/sharedModel.ts';
 import { Answer } from './answer.ts';
 import { type Order, PIECES_AHEAD, type Report } from './crewMessages.ts';
+import { MisdirectedError } from './misdirected.ts';
 import { RequestError } from './requestError.ts';
 
 const port = parentPort!;
@@ -51,7 +52,7 @@ function open(order: Extract<Order, { kind: 'load' | 'sumUp' | 'open' }>): void 
     const shared =
       order.kind === 'open'
         ? order.shared
-        : withPopulation(readSharedModel(order.path, order.sharers, order.name));
+        : withPopulation(readSharedModel(order.path, order.sharers, order.name, order.shards));
     // What is opened was verified, or is being verified, by another thread.
     models.set(model, openSharedModel(shared, order.thread, order.kind === 'open' ? 'elsewhere' : 'verify'));
     report({ kind: 'opened', model, shared });
@@ -130,5 +131,6 @@ function countSome(): void {
 function fail(job: number, error: unknown): void {
   const isRequest = error instanceof RequestError;
   const message = isRequest ? error.message : ((error as Error).stack ?? String(error));
-  report({ kind: 'failed', job, status: isRequest ? error.status : undefined, message });
+  const shards = error instanceof MisdirectedError ? error.shards : undefined;
+  report({ kind: 'failed', job, status: isRequest ? error.status : undefined, message, shards });
 }

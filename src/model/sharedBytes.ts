@@ -1,3 +1,4 @@
+import { InputError } from '../errors.ts';
 import { readWholeView, readWholeViewMeanwhile } from '../files/input.ts';
 import type { PopulationParts } from '../history/populationParts.ts';
 import { availableKernels } from '../kernels/available.ts';
@@ -32,6 +33,7 @@ export function readSharedModel(
 ): SharedModel {
   const room = new SharedRoom(threads);
   const files = ShardedFiles.open(path, name);
+  if (shards && !files) throw noShards(name);
   if (files) {
     const joined = new JoinedShards(files, shards);
     return room.holding(
@@ -51,10 +53,15 @@ export async function readSharedModelMeanwhile(
   threads: number,
   shards?: readonly number[],
 ): Promise<SharedModel> {
-  if (isManifest(path)) return readSharedModel(path, threads, path, shards);
+  if (shards || isManifest(path)) return readSharedModel(path, threads, path, shards);
   const room = new SharedRoom(threads);
   return room.holding(await readWholeViewMeanwhile(path, (sizeBytes) => room.allocate(sizeBytes)), path);
 }
+
+const noShards = (name: string) =>
+  new InputError(
+    `${name}: expected a model in shards, got one in one file. Cut it with ip-insights split, or leave --shards out.`,
+  );
 
 /** Memory for a model's bytes that threads share, with the kernels' own where WebAssembly serves. */
 class SharedRoom {

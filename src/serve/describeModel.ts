@@ -29,6 +29,7 @@ export function describeModel({ main, keepsJournal, options, desk }: Serving): R
   const { byTime, events, newPlaces, eventsPerDay } = mixture.fittedOn;
   return {
     version,
+    ...(model.held && { shards: model.held.shards, shards_of: model.held.count }),
     file: options.model === undefined ? null : basename(options.model),
     trained_by: trainedBy,
     loaded_at: new Date(loadedAt).toISOString(),

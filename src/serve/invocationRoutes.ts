@@ -14,10 +14,20 @@ export function invocationRoutes(app: FastifyInstance, serving: Serving): void {
 
   app.get(
     '/ping',
-    described(() => schema('SageMaker', 'Whether the server can answer', { 200: 'it can', security: [] }), {
-      needsNoToken: true,
-    }),
-    (_, reply) => reply.send(),
+    described(
+      () =>
+        schema('SageMaker', 'Whether the server can answer', {
+          200: 'it can; with --shards, which ones it has',
+          security: [],
+        }),
+      {
+        needsNoToken: true,
+      },
+    ),
+    (_, reply) => {
+      const held = serving.hasMain ? serving.main.model.held : undefined;
+      return reply.send(held && { shards: held.shards, of: held.count });
+    },
   );
 
   app.post(

@@ -3,6 +3,7 @@ import { join, sep } from 'node:path';
 import { InputError, quoted } from '../errors.ts';
 import type { ScoringCrew } from '../inference/crew.ts';
 import { RequestError } from '../inference/requestError.ts';
+import { modelBytes } from '../model/shards/shardedFiles.ts';
 import { loadMeanwhile, type ServedModel } from './servedModel.ts';
 
 /** Models are named by whoever calls: nothing that leads anywhere else. */
@@ -112,7 +113,7 @@ export class ModelShelf {
   #load(name: string, path: string, isPinned: boolean, url = path): Promise<ServedModel> {
     const loading = this.#loading.get(name);
     if (loading) return loading;
-    const sizeBytes = statSync(path).size;
+    const sizeBytes = modelBytes(path);
     this.#makeRoom(name, sizeBytes);
     this.#reservedBytes += sizeBytes;
     const served = loadMeanwhile(path, this.#crew)

@@ -55,8 +55,8 @@ async function serve(
 ): Promise<void> {
   const started = performance.now();
   // While other threads start and read the model, this one compiles the rest of the server.
-  const { model } = options;
-  const reading = model === undefined ? undefined : readSharedModelMeanwhile(model, crew.sharers);
+  const { model, shards } = options;
+  const reading = model === undefined ? undefined : readSharedModelMeanwhile(model, crew.sharers, shards);
   reading?.catch(() => {});
   const [{ Serving }, { createServer }] = await Promise.all([import('./serving.ts'), import('./server.ts')]);
   const serving = new Serving(options, crew);
@@ -128,8 +128,10 @@ async function reloadAndTell(serving: Serving, app: FastifyInstance): Promise<vo
 function whatIsServed(serving: Serving): Record<string, unknown> {
   if (serving.options.model === undefined) return { models: serving.options.models?.folder };
   const { data } = serving.main.model.card;
+  const { shards } = serving.options;
   return {
     model: serving.options.model,
+    ...(shards && { shards }),
     events: data.events,
     entities: data.entities,
     eventsAdded: data.eventsAdded,

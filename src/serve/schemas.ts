@@ -14,12 +14,16 @@ export const jsonSchema = (shape: z.ZodType): Json => {
 };
 
 /** What a refused request is answered. */
-const errorShape = z.object({ error: z.string() });
+const shardsShape = z
+  .array(z.object({ shard: z.number(), records: z.array(z.number()) }))
+  .describe('421: which records, from 0, belong to which shard');
+const errorShape = z.object({ error: z.string(), shards: shardsShape.optional() });
 
 const ERRORS: Record<number, string> = {
   400: 'the request is none; the error names the place',
   401: 'no token, or a wrong one',
   413: 'the body is too large',
+  421: 'an account is of a shard that another server has; X-Shard and the body say which (with --shards)',
   415: 'the content type is another one',
   429: 'too many requests at once; Retry-After says when to try again',
   503: 'no answer in time',
@@ -97,9 +101,11 @@ const runtimeErrorShape = z.object({
   OriginalMessage: z.string().optional(),
   OriginalStatusCode: z.number().optional(),
   LogStreamArn: z.string().optional(),
+  shards: shardsShape.optional(),
 });
 const RUNTIME_ERRORS: Record<number, string> = {
   400: 'ValidationError: the body is too large; ThrottlingException: too many requests at once',
+  421: 'ModelError: an account is of a shard that another server has; X-Shard and the body say which (with --shards)',
   403: 'AccessDeniedException: no token, or a wrong one',
   424: 'ModelError: the request is refused, and the error names the place',
   503: 'ServiceUnavailable: no answer in time',
@@ -141,7 +147,7 @@ export function invocationSchema(summary: string, params?: Json, asRuntime = fal
   const described = schema(
     'SageMaker',
     summary,
-    { 200: 'predictions, in the order of the records', ...bodyErrors([400, 413, 415, 503]) },
+    { 200: 'predictions, in the order of the records', ...bodyErrors([400, 413, 415, 421, 503]) },
     params,
   );
   const predictions = z.object({ predictions: z.array(prediction) });

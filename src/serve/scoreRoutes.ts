@@ -6,6 +6,7 @@ import { hashEntity } from '../events/entityHash.ts';
 import { latestTime } from '../events/future.ts';
 import { formatTime, parseTime } from '../events/time.ts';
 import { emptyTally, roundedFigures } from '../inference/answer.ts';
+import { requireHeld } from '../inference/misdirected.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { describeModel } from './describeModel.ts';
 import { isOneLine, type Observation } from './journal.ts';
@@ -47,7 +48,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
             description: 'one score, or {"scores": […]} for {"events": […]}',
             shape: z.union([score, z.object({ scores: z.array(score) })]),
           },
-          ...bodyErrors([400, 413, 415]),
+          ...bodyErrors([400, 413, 415, 421]),
         }),
         body: jsonSchema(oneOrMore(event)),
       }),
@@ -56,8 +57,13 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
     (request, reply) => {
       const { main } = serving;
       const body = readJsonBody(request);
-      if (!isMany(body)) return reply.send(scoreOf(main, inShape(body, event), 'address'));
+      if (!isMany(body)) {
+        const one = inShape(body, event);
+        requireAccounts(main, [one]);
+        return reply.send(scoreOf(main, one, 'address'));
+      }
       const { events } = inShape(body, list(event));
+      requireAccounts(main, events);
       return reply.send({ scores: events.map((one, i) => scoreOf(main, one, `events[${i}].address`)) });
     },
   );
@@ -72,7 +78,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
             shape: z.object({ observed: z.number(), not_later: z.number().optional() }),
           },
           507: 'they cannot be kept, and were not learned',
-          ...bodyErrors([400, 413, 415]),
+          ...bodyErrors([400, 413, 415, 421]),
         }),
         body: jsonSchema(oneOrMore(timedEvent)),
       }),
@@ -82,6 +88,7 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
       const body = readJsonBody(request);
       const isList = isMany(body);
       const events = isList ? inShape(body, list(timedEvent)).events : [inShape(body, timedEvent)];
+      requireAccounts(serving.main, events);
       const observations = events.map((one, i) => observationOf(one, isList ? `events[${i}].` : ''));
       const observed = serving.observe(observations);
       const known = observations.length - observed;
@@ -127,6 +134,14 @@ export function scoreRoutes(app: FastifyInstance, serving: Serving): void {
       reasons: model.reasons(),
     };
   }
+}
+
+/** @throws MisdirectedError where an account is of a shard that another server has */
+function requireAccounts({ model: { held } }: ServedModel, events: readonly { entity: string }[]): void {
+  if (!held) return;
+  const hashes = new Uint32Array(events.length * 2);
+  for (const [i, { entity }] of events.entries()) hashes.set(hashEntity(entity), i * 2);
+  requireHeld(held, events.length, hashes);
 }
 
 /** @param prefix of the event's place in messages */

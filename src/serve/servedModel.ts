@@ -45,10 +45,15 @@ export async function openAtStart(shared: SharedModel, crew: ScoringCrew): Promi
 
 /**
  * Loads a model in the threads of the crew, so that requests are answered meanwhile but for the last step.
+ * @param shards of a model in shards those that are wanted; default: all
  * @throws InputError where the file cannot be read or is no whole model; its folder is left out of the message
  */
-export async function loadMeanwhile(path: string, crew: ScoringCrew): Promise<ServedModel> {
-  const { number, shared } = await crew.load(path, basename(path));
+export async function loadMeanwhile(
+  path: string,
+  crew: ScoringCrew,
+  shards?: readonly number[],
+): Promise<ServedModel> {
+  const { number, shared } = await crew.load(path, basename(path), shards);
   const model = openSharedModel(shared, 0, 'elsewhere');
   return served(model, number, shared);
 }

@@ -9,6 +9,7 @@ import {
 } from 'fastify';
 import { quoted } from '../errors.ts';
 import { requestFormat } from '../inference/mediaTypes.ts';
+import { MisdirectedError, type ShardRecords } from '../inference/misdirected.ts';
 import { RequestError } from '../inference/requestError.ts';
 import { consoleRoutes } from './console/consoleRoutes.ts';
 import { foreignPage } from './console/foreignPages.ts';
@@ -140,12 +141,23 @@ function answerError(raised: FastifyError, request: FastifyRequest, reply: Fasti
   // Fastify would close the connection, and who is still sending would see that rather than the answer. A body whose end is known
   // is read past; one without may never end.
   if (request.headers['content-length'] !== undefined) reply.removeHeader('connection');
-  if (routeOf(request) === '/endpoints/:name/invocations') return answerAsRuntime(status, message, reply);
-  return reply.code(status).type('application/json; charset=utf-8').send({ error: message });
+  const belongs = error instanceof MisdirectedError ? { shards: error.shards } : {};
+  if (belongs.shards) reply.header('x-shard', belongs.shards.map(({ shard }) => shard).join(', '));
+  if (routeOf(request) === '/endpoints/:name/invocations')
+    return answerAsRuntime(status, message, belongs, reply);
+  return reply
+    .code(status)
+    .type('application/json; charset=utf-8')
+    .send({ error: message, ...belongs });
 }
 
 /** Errors as SageMaker's runtime passes those of a container on, so that its clients raise what they always raise. */
-function answerAsRuntime(status: number, message: string, reply: FastifyReply): FastifyReply {
+function answerAsRuntime(
+  status: number,
+  message: string,
+  belongs: { shards?: readonly ShardRecords[] },
+  reply: FastifyReply,
+): FastifyReply {
   const send = (code: number, type: string, body: Record<string, unknown>) =>
     reply
       .code(code)
@@ -155,6 +167,8 @@ function answerAsRuntime(status: number, message: string, reply: FastifyReply): 
   if (status === 401) return send(403, 'AccessDeniedException', { Message: message });
   if (status === 429) return send(400, 'ThrottlingException', { Message: message });
   if (status === 503) return send(503, 'ServiceUnavailable', { Message: message });
+  // A load balancer goes by the status.
+  if (belongs.shards) return send(421, 'ModelError', { Message: message, ...belongs });
   if (status === 413) return send(400, 'ValidationError', { Message: message });
   return send(424, 'ModelError', {
     Message: `Received client error (${status}) from primary with message "${message}".`,

@@ -17,6 +17,8 @@ import { Tokens } from './tokens.ts';
 export interface ServingOptions {
   /** model file; undefined: only those of `models` */
   model?: string | undefined;
+  /** of a model in shards those that are served, from 1, ascending; undefined: all */
+  shards?: readonly number[] | undefined;
   /** many models of one folder */
   models?: { folder: string; memoryBytes: number } | undefined;
   /** file of tokens; undefined: everybody may ask */
@@ -135,12 +137,12 @@ export class Serving {
   }
 
   async #reload(): Promise<ServedModel | undefined> {
-    const { model: path, tokenFile } = this.options;
+    const { model: path, shards, tokenFile } = this.options;
     const old = this.#main;
     try {
       if (tokenFile !== undefined) this.#tokens = Tokens.read(tokenFile);
       if (!old || path === undefined) return undefined;
-      const loaded = await loadMeanwhile(path, this.crew);
+      const loaded = await loadMeanwhile(path, this.crew, shards);
       if (this.#journal) {
         // What the journal has by now is replayed; what comes while it is read is learned after it.
         this.#meanwhile = [];
@@ -163,7 +165,10 @@ export class Serving {
   /** The model, told of the events that the journal keeps. */
   async #withJournal(served: ServedModel): Promise<ServedModel> {
     try {
-      await this.#journal?.replay((hash, words, time) => this.#add(served, hash, words, time));
+      await this.#journal?.replay((hash, words, time) => {
+        requireOwnJournal(served, hash, this.#journal!.path);
+        this.#add(served, hash, words, time);
+      });
     } catch (error) {
       this.crew.close(served.number);
       throw error;
@@ -246,6 +251,16 @@ export class Serving {
     served.model.add(hash[0], hash[1], words, 0, time);
     this.crew.observe(served.number, hash, words, time);
   }
+}
+
+/** A journal that another server has kept. @throws InputError where it has an event of an account that is not here */
+function requireOwnJournal({ model: { held } }: ServedModel, [low, high]: Uint32Array, path: string): void {
+  if (!held) return;
+  const shard = held.shardOf(low, high);
+  if (held.holds(shard)) return;
+  throw new InputError(
+    `${path}: expected events of accounts in shards ${held.shards.join(', ')}, got one of shard ${shard}. Each server needs a journal of its own: name another one.`,
+  );
 }
 
 /** Whether an event came after all those that the model's file knows. */

@@ -1,3 +1,4 @@
+import { InputError } from '../../errors.ts';
 import { keysInOrder } from '../../history/placeSums.ts';
 import { type FileCard, MODEL_FILE } from '../modelFileKind.ts';
 import {
@@ -37,12 +38,18 @@ export class JoinedShards {
 
   /**
    * @param shards from 1, ascending; default: all
-   * @throws InputError where one is missing or damaged
+   * @throws InputError where one is missing or damaged, or there is none of that number
    */
   constructor(files: ShardedFiles, shards?: readonly number[]) {
     this.#files = files;
     this.#isPart = shards !== undefined;
     this.#shards = shards ?? Array.from({ length: files.count }, (_, i) => i + 1);
+    const missing = this.#shards.find((number) => number > files.count);
+    if (missing !== undefined) {
+      throw new InputError(
+        `${files.name}: expected shards from 1 to ${files.count}, got ${missing}. ip-insights inspect lists them.`,
+      );
+    }
     this.#base = files.withBase(({ card }) => card);
     this.#cards = this.#shards.map((number) => files.withShard(number, ({ card }) => card));
   }

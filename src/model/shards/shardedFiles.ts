@@ -115,7 +115,7 @@ export class ShardedFiles {
       const { shard, shards, entityRows } = stored.card;
       if (shard !== number || shards !== this.count || String(entityRows) !== String(listed.entityRows)) {
         throw new InputError(
-          `${this.#pathOf(listed)}: expected shard ${number} of ${this.count}, got ${shard} of ${shards}. Split the model or train again.`,
+          `${this.#nameOf(listed)}: expected shard ${number} of ${this.count}, got ${shard} of ${shards}. Split the model or train again.`,
         );
       }
       return use(stored);
@@ -131,8 +131,8 @@ export class ShardedFiles {
     what: string,
     use: (stored: StoredSections<Card>) => T,
   ): T {
-    const path = this.#pathOf(listed);
-    const file = this.#opened(path, what);
+    const file = this.#opened(join(dirname(this.path), listed.file), what);
+    const path = this.#nameOf(listed);
     try {
       if (file.sizeBytes !== listed.sizeBytes) {
         throw new InputError(
@@ -154,8 +154,9 @@ export class ShardedFiles {
     }
   }
 
-  #pathOf({ file }: ListedFile): string {
-    return join(dirname(this.path), file);
+  /** How messages call a file: with the folder where the manifest is called so too. */
+  #nameOf({ file }: ListedFile): string {
+    return join(dirname(this.name), file);
   }
 
   #opened(path: string, what: string): OpenFile {

@@ -7,6 +7,7 @@ import { RequestError } from '../../inference/requestError.ts';
 import { copyWithThreshold } from '../../model/copyWithThreshold.ts';
 import type { ModelThreshold } from '../../model/modelCard.ts';
 import { digestOf } from '../../model/sectionFile.ts';
+import { isManifest } from '../../model/shards/shardedFiles.ts';
 
 const DIGEST_BYTES = 32;
 
@@ -22,6 +23,12 @@ export async function saveThreshold(
   threshold: ModelThreshold | null,
 ): Promise<string> {
   const name = basename(path);
+  if (isManifest(path)) {
+    throw new RequestError(
+      409,
+      `${name}: expected a model in one file, got one in shards, whose threshold stays. Make one file of it with ip-insights merge.`,
+    );
+  }
   const before = stateOf(path);
   const source = asRequest(422, () => new OpenFile(path));
   try {
