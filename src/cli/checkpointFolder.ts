@@ -5,7 +5,7 @@ import type { Events } from '../events/events.ts';
 import { AtomicFile, removeLeftParts, writeFailure } from '../files/atomicFile.ts';
 import { OpenFile } from '../files/openFile.ts';
 import { told } from '../history/rankColumns.ts';
-import { Checkpoints } from '../model/checkpointFile.ts';
+import { type CheckpointPlace, Checkpoints } from '../model/checkpointFile.ts';
 import type { VectorTraining } from '../model/learner.ts';
 import type { EpochRecord } from '../model/modelCard.ts';
 import type { CheckpointKeeper, TrainingStage } from '../model/trainModel.ts';
@@ -28,6 +28,7 @@ export class CheckpointFolder implements CheckpointKeeper {
   readonly #minutes: number | undefined;
   readonly #tell: (line: string) => void;
   readonly #ranks: Ranks;
+  readonly #place: CheckpointPlace;
   /** where the training went on; undefined: it began at the beginning */
   resumedFrom: Place | undefined;
   /** the file that another run would go on from; undefined: there is none that is known to be good */
@@ -38,6 +39,7 @@ export class CheckpointFolder implements CheckpointKeeper {
   /**
    * @param minutes between two checkpoints, besides those after each epoch
    * @param tell    writes a line for the person who waits
+   * @param place   whether ranks share the folder, or each has another one, of which that of the first counts
    * @throws InputError where the folder cannot be made
    */
   constructor(
@@ -45,6 +47,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     minutes: number | undefined,
     tell: (line: string) => void,
     ranks = alone('localhost'),
+    place: CheckpointPlace = 'shared',
   ) {
     const isFirst = ranks.rank === 0;
     this.#folder = folder;
@@ -52,6 +55,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     this.#minutes = isFirst ? minutes : undefined;
     this.#tell = isFirst ? tell : () => {};
     this.#ranks = ranks;
+    this.#place = place;
     ranks.advise('No checkpoint was kept yet: run the same command again.');
     if (!isFirst) return;
     try {
@@ -93,7 +97,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     const isThere = statSync(this.#path, { throwIfNoEntry: false }) !== undefined;
     const file = isThere ? new OpenFile(this.#path) : undefined;
     try {
-      return checkpoints.restore(file, this.#path);
+      return checkpoints.restore(file, this.#path, this.#place);
     } finally {
       file?.close();
     }

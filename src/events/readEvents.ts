@@ -322,6 +322,8 @@ export interface ReadResult {
   labels: Uint8Array;
   kinds: string[];
   summary: ReadSummary;
+  /** events of each text */
+  counts: number[];
 }
 
 /**
@@ -339,6 +341,7 @@ export async function readTexts(
   const kinds: string[] = [];
   const labelled = options.columns === 'labelled';
   const all: ReadSummary = { lines: 0, events: 0, headerLines: 0, blankLines: 0, skipped: new Map() };
+  const counts: number[] = [];
   for (const { name, chunks, stretch } of texts) {
     const reader = new EventReader({ ...options, name, stretch }, (event) => {
       builder.add(event.bytes, event.entityStart, event.entityEnd, event.words, event.time);
@@ -351,9 +354,11 @@ export async function readTexts(
       reader.push(chunk);
       if (reader.isOver) break;
     }
-    addSummary(all, reader.finish());
+    const summary = reader.finish();
+    addSummary(all, summary);
+    counts.push(summary.events);
   }
-  return { events: builder.build(), labels: Uint8Array.from(labels), kinds, summary: all };
+  return { events: builder.build(), labels: Uint8Array.from(labels), kinds, summary: all, counts };
 }
 
 function addSummary(all: ReadSummary, one: ReadSummary): void {

@@ -19,16 +19,19 @@ const HEAD_BYTES = 16;
 
 /**
  * Sends every event, once, to the rank that has its entity. What travels are hashes of names, not names.
- * @param read    what this rank has read: an input is read in parts that follow each other by rank
+ * @param read    what this rank has read
  * @param ownerOf the rank of an entity, by the two words of its hash
+ * @param numbers number of each event in the whole input, ascending; undefined: what ranks have read follows each other by rank
  */
 export function routeEvents(
   ranks: Ranks,
   read: Events,
   ownerOf: (low: number, high: number) => number,
+  numbers?: Float64Array,
 ): RankEvents {
   const before = countsBefore(ranks, read.count);
-  const messages = pack(ranks.size, read, before[ranks.rank], ownerOf);
+  const first = before[ranks.rank];
+  const messages = pack(ranks.size, read, numbers ? (i) => numbers[i] : (i) => first + i, ownerOf);
   return { ...unpack(ranks.exchange(messages)), total: before[ranks.size] };
 }
 
@@ -72,7 +75,7 @@ function messageOf(events: number, entities: number, bytes?: Uint8Array): Messag
 function pack(
   size: number,
   { count, entities, entity, addresses, time }: Events,
-  first: number,
+  numberOf: (event: number) => number,
   ownerOf: (low: number, high: number) => number,
 ): Uint8Array[] {
   const owner = new Uint32Array(entities.count);
@@ -95,14 +98,14 @@ function pack(
     const message = messages[to];
     const at = next[to]++;
     message.time[at] = time[i];
-    message.index[at] = first + i;
+    message.index[at] = numberOf(i);
     message.entity[at] = number[entity[i]];
     for (let word = 0; word < 4; word++) message.addresses[at * 4 + word] = addresses[i * 4 + word];
   }
   return messages.map(({ bytes }) => bytes);
 }
 
-/** Messages of the ranks in their order, which is that of the input. */
+/** Messages of the ranks, each in the order of the input, in that order together. */
 function unpack(received: Uint8Array[]): { events: Events; index: Float64Array } {
   const messages = received.map((bytes) => {
     // Numbers of 8 bytes must begin at a multiple of 8.
@@ -116,19 +119,49 @@ function unpack(received: Uint8Array[]): { events: Events; index: Float64Array }
   const addresses = new Uint32Array(count * 4);
   const time = new Float64Array(count);
   const index = new Float64Array(count);
+  const numbers = messages.map(({ hashes }) => new Int32Array(hashes.length / 2).fill(UNNAMED));
   let at = 0;
-  for (const message of messages) {
-    const numbers = new Uint32Array(message.hashes.length / 2);
-    for (let e = 0; e < numbers.length; e++) {
-      numbers[e] = entities.addHash(message.hashes[e * 2], message.hashes[e * 2 + 1]);
+  for (const { from, start, end } of stretches(messages.map(({ index }) => index))) {
+    const message = messages[from];
+    const known = numbers[from];
+    for (let i = start; i < end; i++) {
+      const e = message.entity[i];
+      if (known[e] === UNNAMED) known[e] = entities.addHash(message.hashes[e * 2], message.hashes[e * 2 + 1]);
+      entity[at + i - start] = known[e];
     }
-    for (let i = 0; i < message.entity.length; i++) entity[at + i] = numbers[message.entity[i]];
-    addresses.set(message.addresses, at * 4);
-    time.set(message.time, at);
-    index.set(message.index, at);
-    at += message.time.length;
+    addresses.set(message.addresses.subarray(start * 4, end * 4), at * 4);
+    time.set(message.time.subarray(start, end), at);
+    index.set(message.index.subarray(start, end), at);
+    at += end - start;
   }
   return { events: { count, entities, entity, addresses, time }, index };
+}
+
+/** Of an entity whose first event has not come. */
+const UNNAMED = -1;
+
+/** What of ascending lists follows each other, where all are put into one: entries [start, end) of list `from`. */
+function* stretches(lists: Float64Array[]): Generator<{ from: number; start: number; end: number }> {
+  const starts = lists.map(() => 0);
+  const next = (list: number) => lists[list][starts[list]] ?? Number.POSITIVE_INFINITY;
+  for (;;) {
+    let from = 0;
+    let limit = Number.POSITIVE_INFINITY;
+    for (let list = 1; list < lists.length; list++) {
+      if (next(list) < next(from)) {
+        limit = next(from);
+        from = list;
+      } else {
+        limit = Math.min(limit, next(list));
+      }
+    }
+    const start = starts[from];
+    let end = start;
+    while (end < lists[from].length && lists[from][end] < limit) end++;
+    if (end === start) return;
+    starts[from] = end;
+    yield { from, start, end };
+  }
 }
 
 /** How many distinct entities all ranks have read. */

@@ -7,7 +7,7 @@ import { RankTraining } from '../neural/ranks/rankTraining.ts';
 import type { Place } from '../neural/runTraining.ts';
 import { TOTALS } from '../neural/trainingState.ts';
 import { version } from '../version.ts';
-import { type SectionPart, sectionBytes, sectionParts, toldOf } from './checkpointSections.ts';
+import { type SectionPart, sectionBytes, sectionParts, spreadSection, toldOf } from './checkpointSections.ts';
 import { checksumOfEvents, checksumOfPairs } from './dataChecksum.ts';
 import type { VectorTraining } from './learner.ts';
 import type { EpochRecord } from './modelCard.ts';
@@ -83,6 +83,9 @@ function describe(
   };
 }
 
+/** Who sees a checkpoint: all ranks, in a folder that they share, or the first one alone, in its own. */
+export type CheckpointPlace = 'shared' | 'first';
+
 /**
  * Writes checkpoints of one training, and takes one up again. The file is the same for any number of ranks: all of them call
  * its methods together, and the first one writes.
@@ -133,10 +136,27 @@ export class Checkpoints {
    * is of no more use.
    * @param source the file as this rank sees it; undefined where it sees none
    * @param name   how messages call the file
+   * @param where  whether all ranks see the file; where the first one alone does, it reads for the others
    * @returns undefined where no rank sees one
    * @throws InputError where it is damaged, belongs to another training, or is not the same for all ranks
    */
-  restore(source: Source | undefined, name: string): { place: Place; history: EpochRecord[] } | undefined {
+  restore(
+    source: Source | undefined,
+    name: string,
+    where: CheckpointPlace = 'shared',
+  ): { place: Place; history: EpochRecord[] } | undefined {
+    const card = where === 'shared' ? this.#readShared(source, name) : this.#readByFirst(source, name);
+    if (!card) return undefined;
+    const { totals } = this.#training.state;
+    totals[TOTALS.batches] = card.place.batch;
+    totals[TOTALS.lossNats] = card.totals.lossNats;
+    totals[TOTALS.correct] = card.totals.correct;
+    // Nobody goes on before the first has found the file whole.
+    this.#ranks.barrier();
+    return { place: card.place, history: card.history };
+  }
+
+  #readShared(source: Source | undefined, name: string): CheckpointCard | undefined {
     const ranks = this.#ranks;
     if (!requireSameFile(ranks, source, name)) return undefined;
     const checksum = ranks.rank === 0 ? 'verify' : 'elsewhere';
@@ -145,13 +165,23 @@ export class Checkpoints {
     for (const [section, { here }] of Object.entries(this.#parts)) {
       for (const { column, from } of here) fill(section, column, from);
     }
-    const { totals } = this.#training.state;
-    totals[TOTALS.batches] = card.place.batch;
-    totals[TOTALS.lossNats] = card.totals.lossNats;
-    totals[TOTALS.correct] = card.totals.correct;
-    // Nobody goes on before the first has found the file whole.
-    ranks.barrier();
-    return { place: card.place, history: card.history };
+    return card;
+  }
+
+  #readByFirst(source: Source | undefined, name: string): CheckpointCard | undefined {
+    const ranks = this.#ranks;
+    const isFirst = ranks.rank === 0;
+    const opened =
+      isFirst && source ? openSections(CHECKPOINT_FILE, toldOf(ranks, source), name, 'verify') : undefined;
+    const text = new TextEncoder().encode(JSON.stringify(opened?.card ?? null));
+    const told = new TextDecoder().decode(ranks.broadcast(isFirst ? text : undefined, 0).slice());
+    const card: CheckpointCard | null = JSON.parse(told);
+    if (card === null) return undefined;
+    this.#requireSameTraining(card, name);
+    for (const [section, part] of Object.entries(this.#parts)) {
+      spreadSection(ranks, part, (column, from) => opened!.fill(section, column, from));
+    }
+    return card;
   }
 
   #requireSameTraining(card: CheckpointCard, name: string): void {

@@ -45,6 +45,14 @@ for (const numIpEncoderLayers of [0, 2]) {
     }
     assert.deepEqual(await written(3, { given, from: { file: KEPT.alone } }), rest);
   });
+
+  test(`the first rank alone sees the checkpoint, reads for the others, and they go on to the same: ${numIpEncoderLayers} layers`, async () => {
+    const rest = (await written(0, { given })).slice(6);
+    for (const size of [0, 2, 5]) {
+      const from = { file: KEPT.alone, ofFirst: true };
+      assert.deepEqual(await written(size, { given, from }), rest, `${size} ranks`);
+    }
+  });
 }
 
 const THREE = { given: { numIpEncoderLayers: 2 } };
@@ -78,6 +86,11 @@ const REFUSED: [name: string, orders: () => Orders, said: string][] = [
     'is another one for one rank',
     () => ({ ...THREE, from: { file: KEPT.three, other: { rank: 1, file: damaged('other') } } }),
     `${FILE} one on rank 0 \\(${host}\\) and another one of the same size on rank 1 \\(${host}\\). ${SHARED}`,
+  ],
+  [
+    'is damaged, and the first rank alone sees it',
+    () => ({ ...THREE, from: { file: damaged('damaged'), ofFirst: true } }),
+    'c: its checksum does not match its content: the file was changed or damaged. Copy it again, or remove it to start from the beginning.',
   ],
   [
     'is damaged',

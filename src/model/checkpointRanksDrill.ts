@@ -20,8 +20,8 @@ export interface Orders {
   given: Partial<Hyperparameters>;
   /** keeps the checkpoint of a place in a file */
   keep?: { place: Place; file: string };
-  /** goes on from that file; as if one rank did not see it, or saw another one */
-  from?: { file: string; unseenBy?: number; other?: { rank: number; file: string } };
+  /** goes on from that file; as if one rank did not see it, or saw another one; or as one that the first alone sees */
+  from?: { file: string; unseenBy?: number; other?: { rank: number; file: string }; ofFirst?: boolean };
   /** validation events; those of the training have 400 */
   later?: number;
 }
@@ -52,10 +52,10 @@ await runRanks(async (ranks) => {
 
   const seen = from?.other?.rank === ranks.rank ? from.other.file : from?.file;
   const source =
-    seen !== undefined && from?.unseenBy !== ranks.rank
+    seen !== undefined && from?.unseenBy !== ranks.rank && !(from?.ofFirst && ranks.rank > 0)
       ? inMemory(new Uint8Array(readFileSync(seen)))
       : undefined;
-  const kept = checkpoints.restore(source, 'c');
+  const kept = checkpoints.restore(source, 'c', from?.ofFirst ? 'first' : 'shared');
   history.push(...(kept?.history ?? []));
   const start = kept?.place ?? { epoch: 0, batch: 0 };
   for (let { epoch, batch } = start; epoch < h.epochs; epoch++, batch = 0) {

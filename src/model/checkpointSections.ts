@@ -119,6 +119,93 @@ function cutOut({ buffer, byteOffset, byteLength }: Column, from: number): Uint8
   return new Uint8Array(buffer, byteOffset + first, end - first);
 }
 
+/** Numbers that the first rank reads for the others at a time. */
+const PIECE_NUMBERS = 2 ** 22;
+
+/**
+ * Puts a section that the first rank alone can read where each rank has its part. Called by all.
+ * @param fill of the first rank: an array with the elements of the section from one on
+ */
+export function spreadSection(
+  ranks: Ranks,
+  { here }: SectionPart,
+  fill: (column: Column, from: number) => void,
+): void {
+  const wanted = Float64Array.from(here.flatMap(({ column, from }) => [from, column.length]));
+  const lists = ranks
+    .gatherAll(new Uint8Array(wanted.buffer))
+    .map((bytes) => new Float64Array(bytes.slice().buffer));
+  const totals = lists.map((list) => list.reduce((sum, value, i) => sum + (i % 2 === 1 ? value : 0), 0));
+  if (ranks.rank === 0) for (const { column, from } of here) fill(column, from);
+  const own = here.map(({ column }) => bytesOf(column));
+  const kind = here[0] === undefined ? Uint32Array : (here[0].column.constructor as typeof Uint32Array);
+  // All pass through as many rounds as whoever gets the most.
+  const piece = Math.max(1, Math.floor(PIECE_NUMBERS / ranks.size));
+  const most = Math.max(0, ...totals.slice(1));
+  const place = { run: 0, byte: 0 };
+  const readers = lists.map((list) => new RunReader(list, kind, fill));
+  for (let done = 0; done < most; done += piece) {
+    const parts = readers.map((reader, rank) =>
+      ranks.rank === 0 && rank > 0 ? reader.next(piece) : new Uint8Array(0),
+    );
+    const [arrived] = ranks.exchange(parts);
+    if (ranks.rank > 0) pourInto(own, place, arrived);
+  }
+}
+
+const bytesOf = ({ buffer, byteOffset, byteLength }: Column): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** Reads the runs of a rank, one after the other, in pieces. */
+class RunReader {
+  readonly #runs: Float64Array; // (N, 2) first element, elements
+  readonly #kind: { new (length: number): Column };
+  readonly #fill: (column: Column, from: number) => void;
+  #run = 0;
+  #done = 0;
+
+  constructor(
+    runs: Float64Array,
+    kind: { new (length: number): Column },
+    fill: (column: Column, from: number) => void,
+  ) {
+    this.#runs = runs;
+    this.#kind = kind;
+    this.#fill = fill;
+  }
+
+  /** The bytes of up to `most` further elements. */
+  next(most: number): Uint8Array {
+    const piece = new this.#kind(most);
+    let at = 0;
+    while (at < most && this.#run * 2 < this.#runs.length) {
+      const [first, length] = this.#runs.subarray(this.#run * 2, this.#run * 2 + 2);
+      const count = Math.min(most - at, length - this.#done);
+      this.#fill(piece.subarray(at, at + count), first + this.#done);
+      at += count;
+      this.#done += count;
+      if (this.#done < length) break;
+      this.#run++;
+      this.#done = 0;
+    }
+    return bytesOf(piece.subarray(0, at));
+  }
+}
+
+/** Lays bytes into arrays that follow each other, from a place on, which moves on. */
+function pourInto(arrays: Uint8Array[], place: { run: number; byte: number }, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) {
+    const array = arrays[place.run];
+    const count = Math.min(bytes.length - at, array.length - place.byte);
+    array.set(bytes.subarray(at, at + count), place.byte);
+    at += count;
+    place.byte += count;
+    if (place.byte < array.length) continue;
+    place.run++;
+    place.byte = 0;
+  }
+}
+
 /** Reads in pieces, after each of which the other ranks hear that this one is at work. */
 export function toldOf(ranks: Ranks, source: Source): Source {
   return {

@@ -32,10 +32,10 @@ const HEARD_MILLISECONDS = 400;
 
 /**
  * The ranks that a launcher started, or this process alone. In the main thread, and once: MPI starts once in a process.
+ * @param host what messages call this computer
  * @throws InputError where a launcher started several and MPI cannot connect them: koffi, the library or Open MPI is missing
  */
-export async function openRanks(): Promise<Ranks> {
-  const host = hostname();
+export async function openRanks(host = hostname()): Promise<Ranks> {
   const launcher = findLauncher(process.env, process.pid);
   if (!launcher) return alone(host);
   leaveSignals(['SIGTERM']);
