@@ -19,6 +19,8 @@ RUN tar -xzf ip-insights-*.tgz -C /package --strip-components=1
 RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
 
 FROM node:22-bookworm-slim
+# For training on several hosts. Keys of sshd that were part of an image would be everybody's; each job makes its own.
+RUN apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends openmpi-bin openssh-client openssh-server && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* && mkdir -p /run/sshd
 WORKDIR /opt/ip-insights
 COPY --from=build /build/node_modules node_modules
 COPY --from=build /package/package.json /package/LICENSE ./

@@ -18,6 +18,9 @@ const NEEDED = [
     reason: 'another MPI is tested to be refused',
   },
   { name: 'nginx', file: '/usr/sbin/nginx', reason: 'a load balancer in front of shards is tested' },
+  { name: 'openssh-server', file: '/usr/sbin/sshd', reason: 'the hosts of a job reach each other by ssh' },
+  { name: 'openssh-client', file: '/usr/bin/ssh', reason: 'the same' },
+  { name: 'iproute2', file: '/usr/sbin/ip', reason: 'two hosts are made on this machine' },
 ];
 
 const missing = NEEDED.filter(({ file }) => !existsSync(file));

@@ -1,7 +1,7 @@
 // The root file system of node:22-bookworm-slim, as far as it matters here: Debian's minimal system, with Node and npm where
 // that image has them.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, timed } from './commands.mjs';
 
@@ -28,6 +28,8 @@ export function baseRoot(image, folder, mirror) {
     run('debootstrap', ['--variant=minbase', suite, unfinished, mirror ?? mirrorOfApt()]),
   );
   timed(`base ${image}: Node ${major}`, () => installNode(unfinished, major, folder));
+  // As Debian's images for containers have it: packages start no servers when they are installed.
+  writeFileSync(join(unfinished, 'usr/sbin/policy-rc.d'), '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   renameSync(unfinished, base);
   return base;
 }

@@ -1,4 +1,5 @@
 import { hashModulo } from '../events/entityHash.ts';
+import type { Events } from '../events/events.ts';
 import { withoutFuture } from '../events/future.ts';
 import {
   type EventText,
@@ -45,17 +46,34 @@ export async function readOverRanks(
     files.validation === undefined
       ? undefined
       : await readShare(ranks, [files.validation], onBadLine, now, tell);
-  const { numEntityVectors } = completeHyperparameters(hyperparameters, countEntities(ranks, train));
+  return routeToOwners(ranks, { events: train }, validation && { events: validation }, hyperparameters);
+}
+
+/** What one rank has read. */
+export interface RankRead {
+  events: Events;
+  /** number of each among those of all ranks, ascending; undefined: what ranks have read follows each other by rank */
+  numbers?: Float64Array | undefined;
+}
+
+/** Sends every event to the rank that has its entity. Called by all ranks. */
+export function routeToOwners(
+  ranks: Ranks,
+  train: RankRead,
+  validation: RankRead | undefined,
+  hyperparameters: Partial<Hyperparameters>,
+): ReadOverRanks {
+  const { numEntityVectors } = completeHyperparameters(hyperparameters, countEntities(ranks, train.events));
   const owner = (low: number, high: number) =>
     ownerOf(hashModulo(low, high, numEntityVectors), numEntityVectors, ranks.size);
   return {
-    train: routeEvents(ranks, train, owner),
-    validation: validation && routeEvents(ranks, validation, owner),
+    train: routeEvents(ranks, train.events, owner, train.numbers),
+    validation: validation && routeEvents(ranks, validation.events, owner, validation.numbers),
   };
 }
 
 /** What lies in the future must do so for all. */
-function clockOfFirst(ranks: Ranks): number {
+export function clockOfFirst(ranks: Ranks): number {
   const now = new Uint8Array(Float64Array.of(Date.now() / 1000).buffer);
   return new Float64Array(ranks.broadcast(now, 0).slice().buffer)[0];
 }
@@ -81,8 +99,8 @@ async function readShare(
   return events;
 }
 
-/** This rank's part of the files, as if they were one: about as many bytes as others have. */
-async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
+/** This rank's part of files that all see, as if they were one: about as many bytes as others have. */
+export async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
   const files = paths.map((path) => ({ path, sizeBytes: sharedFileSize(path, RANKS) }));
   const shares = cutFiles(files, { number: ranks.rank + 1, count: ranks.size }, isGzip);
   const texts: EventText[] = [];
@@ -95,7 +113,7 @@ async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[]> {
   return texts;
 }
 
-/** What all ranks have read. */
+/** What all ranks have read, of what each has. Called by all ranks. */
 export function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {
   const told = ranks.gatherAll(
     new TextEncoder().encode(JSON.stringify({ ...own, skipped: [...own.skipped] })),

@@ -11,11 +11,25 @@ export type ChannelName = (typeof CHANNELS)[number];
 /** The files of each channel that the job has. */
 export type Channels = Partial<Record<ChannelName, string[]>> & { train: string[] };
 
+/** How S3's files come to several hosts: all to each, or each to one; undefined where nothing says it. */
+export type Distribution = 'FullyReplicated' | 'ShardedByS3Key' | undefined;
+
 /**
  * The channels of the job by `inputdataconfig.json`; where there is no such file, the folders that exist.
  * @throws InputError where a channel is not known, is of another form, or has no file
  */
 export function readChannels(): Channels {
+  const channels: Channels = { train: [] };
+  for (const name of readChannelForms().keys()) {
+    const found = findFiles(name);
+    process.stderr.write(`${foundText(name, found.files.length, found)}\n`);
+    channels[name] = found.files;
+  }
+  return channels;
+}
+
+/** The channels that the job has, in the order in which they are read. @throws InputError where one is not known, or of another form */
+export function readChannelForms(): Map<ChannelName, Distribution> {
   const path = OPT_ML.inputDataConfig;
   const configured = readJsonObject(path);
   const place = configured ? path : OPT_ML.data;
@@ -33,7 +47,7 @@ export function readChannels(): Channels {
       `${place}: expected a channel train, got ${got}. Give the job its events (CSV entity,address[,time]) as channel train.`,
     );
   }
-  const channels: Channels = { train: [] };
+  const forms = new Map<ChannelName, Distribution>();
   for (const name of CHANNELS) {
     const form = described[name];
     if (form === undefined) continue;
@@ -43,9 +57,11 @@ export function readChannels(): Channels {
       );
     }
     requireForm(form, name, place);
-    channels[name] = filesOf(name);
+    const { S3DistributionType: distribution } = form;
+    const isKnown = distribution === 'FullyReplicated' || distribution === 'ShardedByS3Key';
+    forms.set(name, isKnown ? distribution : undefined);
   }
-  return channels;
+  return forms;
 }
 
 function requireForm(form: JsonObject, name: ChannelName, place: string): void {
@@ -108,7 +124,7 @@ function foldersIn(folder: string): string[] {
 }
 
 /** What a walk through a channel finds. */
-interface Found {
+export interface Found {
   files: string[];
   empty: number;
   hidden: number;
@@ -116,23 +132,38 @@ interface Found {
   folders: Set<string>;
 }
 
+/** The folder of a channel. */
+export const channelFolder = (name: ChannelName): string => join(OPT_ML.data, name);
+
 /** The files of a channel's folder and those below it, in the order of their names, which decides that of events. */
-function filesOf(name: ChannelName): string[] {
-  const folder = join(OPT_ML.data, name);
+export function findFiles(name: ChannelName): Found {
+  const folder = channelFolder(name);
   const found: Found = { files: [], empty: 0, hidden: 0, folders: new Set() };
   if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) walk(folder, found);
+  return found;
+}
+
+/**
+ * What was found of a channel, in words.
+ * @param files their number
+ * @throws InputError where there is none
+ */
+export function foundText(
+  name: ChannelName,
+  files: number,
+  { empty, hidden }: Pick<Found, 'empty' | 'hidden'>,
+): string {
   const left: string[] = [];
-  if (found.empty > 0) left.push(counted(found.empty, 'empty file'));
-  if (found.hidden > 0) left.push(`${counted(found.hidden, 'name')} beginning with . or _`);
-  if (found.files.length === 0) {
+  if (empty > 0) left.push(counted(empty, 'empty file'));
+  if (hidden > 0) left.push(`${counted(hidden, 'name')} beginning with . or _`);
+  if (files === 0) {
     const beside = left.length === 0 ? 'none' : `${left.join(' and ')} only`;
     throw new InputError(
-      `${folder}: expected at least one file for channel ${name}, got ${beside}. Check the S3 prefix of the channel.`,
+      `${channelFolder(name)}: expected at least one file for channel ${name}, got ${beside}. Check the S3 prefix of the channel.`,
     );
   }
   const leftOut = left.length === 0 ? '' : `; left out: ${left.join(', ')}`;
-  process.stderr.write(`channel ${name}: ${counted(found.files.length, 'file')}${leftOut}\n`);
-  return found.files;
+  return `channel ${name}: ${counted(files, 'file')}${leftOut}`;
 }
 
 /** @throws InputError where something cannot be looked at, so that no file is missed in silence */

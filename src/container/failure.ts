@@ -9,6 +9,9 @@ import { OPT_ML } from './optMl.ts';
 const JOB_WORDS: [option: string, word: string][] = [
   ['--checkpoint folder', 'folder for checkpoints (CheckpointConfig)'],
   ['--checkpoint keeps', 'a CheckpointConfig keeps'],
+  ['--checkpoint FOLDER keeps', 'a CheckpointConfig keeps'],
+  ['run the same command again, with any number of ranks', 'start the same job again with these checkpoints'],
+  ['run the same command again', 'start the same job again'],
   ['--on-bad-line', 'on_bad_line'],
   ['--max-alerts-per-day', 'max_alerts_per_day'],
   ['--max-fpr', 'max_fpr'],

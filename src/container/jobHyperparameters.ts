@@ -45,13 +45,14 @@ const METRICS = [AUC, 'train:binary_classification_accuracy', 'train:binary_clas
 
 /**
  * The settings of the job, from `hyperparameters.json`; the defaults where there is none.
+ * @param tell writes a line for a person
  * @throws InputError where a key is not known or a value is out of its range
  */
-export function readJobSettings(): JobSettings {
+export function readJobSettings(tell: (line: string) => void): JobSettings {
   const given = readJsonObject(OPT_ML.hyperparameters);
-  if (given === undefined) process.stderr.write(`${OPT_ML.hyperparameters}: not there, so defaults hold\n`);
+  if (given === undefined) tell(`${OPT_ML.hyperparameters}: not there, so defaults hold`);
   try {
-    return jobSettings(given ?? {});
+    return jobSettings(given ?? {}, tell);
   } catch (error) {
     // Whatever is wrong is in this file; the checks of the command line do not know that.
     if (!(error instanceof InputError)) throw error;
@@ -59,18 +60,18 @@ export function readJobSettings(): JobSettings {
   }
 }
 
-function jobSettings(given: JsonObject): JobSettings {
+function jobSettings(given: JsonObject, tell: (line: string) => void): JobSettings {
   const texts = textsOf(given);
   const hyperparameters: Partial<Hyperparameters> = {};
   for (const rule of HYPERPARAMETERS) {
     const text = texts.get(rule.awsName);
     if (text !== undefined) hyperparameters[rule.name] = parseNumber(text, rule.awsName, rule);
   }
-  tellDefaults(hyperparameters);
+  tellDefaults(hyperparameters, tell);
   const objective = texts.get(OBJECTIVE_KEY) ?? '';
   if (objective !== '' && !METRICS.includes(objective)) {
-    process.stderr.write(
-      `${OBJECTIVE_KEY}: ${quoted(objective)} is a name of the tuning job's own; the regex of that name in its MetricDefinitions is to match a line of ${METRICS.join(', ')}, of which the first needs a channel validation\n`,
+    tell(
+      `${OBJECTIVE_KEY}: ${quoted(objective)} is a name of the tuning job's own; the regex of that name in its MetricDefinitions is to match a line of ${METRICS.join(', ')}, of which the first needs a channel validation`,
     );
   }
   return {
@@ -89,7 +90,7 @@ function jobSettings(given: JsonObject): JobSettings {
 }
 
 /** A job that counts on AWS's defaults gets ours: said once, beside what AWS's would have been. */
-function tellDefaults(given: Partial<Hyperparameters>): void {
+function tellDefaults(given: Partial<Hyperparameters>, tell: (line: string) => void): void {
   const others = HYPERPARAMETERS.filter(
     ({ name, standard, awsStandard }) =>
       given[name] === undefined && standard !== undefined && standard !== awsStandard,
@@ -98,7 +99,7 @@ function tellDefaults(given: Partial<Hyperparameters>): void {
   const texts = others.map(
     ({ awsName, standard, awsStandard }) => `${awsName} ${standard} (AWS: ${awsStandard})`,
   );
-  process.stderr.write(`defaults that are not AWS's: ${texts.join(', ')}\n`);
+  tell(`defaults that are not AWS's: ${texts.join(', ')}`);
 }
 
 /** The values as texts, which they are in a job; a number or truth value, as a person may write it, is taken too. */

@@ -58,24 +58,3 @@ export function readJsonObject(path: string): JsonObject | undefined {
   }
   return value;
 }
-
-/**
- * The name of this host, as metric lines have it; `algo-1` where nothing names one.
- * @throws InputError where the job has several hosts
- */
-export function readHost(): string {
-  const path = OPT_ML.resourceConfig;
-  const { current_host: host = 'algo-1', hosts = [host] } = readJsonObject(path) ?? {};
-  if (typeof host !== 'string' || !/^\S+$/.test(host)) {
-    throw new InputError(
-      `${path}: expected the name of this host as current_host, such as "algo-1", got ${quoted(String(JSON.stringify(host)))}. Mend the file.`,
-    );
-  }
-  if (!Array.isArray(hosts) || hosts.length !== 1) {
-    const found = Array.isArray(hosts) ? `${hosts.length}: ${hosts.join(', ')}` : JSON.stringify(hosts);
-    throw new InputError(
-      `${path}: expected one host, as a training uses the threads of one machine, got ${found}. Start the job with InstanceCount=1 and a larger instance.`,
-    );
-  }
-  return host;
-}

@@ -41,13 +41,15 @@ export async function readChannel(
   process.stderr.write(`channel ${name}: ${formatReadSummary(total)}\n`);
   const { events, ahead } = withoutFuture(builder.build(), Date.now() / 1000);
   if (ahead > 0) process.stderr.write(`channel ${name}: ${aheadText(ahead)}\n`);
-  if (events.count === 0) {
-    throw new InputError(
-      `channel ${name}: expected events of the past (entity,address[,time]), got none in ${counted(paths.length, 'file')} (${formatReadSummary(total)}). Check them; the first is ${paths[0]}.`,
-    );
-  }
+  if (events.count === 0) throw noEvents(name, total, paths.length, paths[0]);
   return events;
 }
+
+/** Files that hold nothing to learn from. @param first of them */
+export const noEvents = (name: string, read: ReadSummary, files: number, first: string): InputError =>
+  new InputError(
+    `channel ${name}: expected events of the past (entity,address[,time]), got none in ${counted(files, 'file')} (${formatReadSummary(read)}). Check them; the first is ${first}.`,
+  );
 
 function addUp(total: ReadSummary, one: ReadSummary): void {
   total.lines += one.lines;

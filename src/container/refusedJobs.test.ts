@@ -1,7 +1,7 @@
 /** Jobs that cannot be done: the exit code, stderr and the failure file all say why, in full. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
@@ -78,7 +78,36 @@ const TABLE: [job: Partial<SampleJob>, sentence: string][] = [
   [{ hyperparameters: '["epochs"]' }, `${H}expected a JSON object, got "[\\"epochs\\"]". Mend the file.`],
   [
     { resourceConfig: { current_host: 'algo-1', hosts: ['algo-1', 'algo-2'] } },
-    `${R}expected one host, as a training uses the threads of one machine, got 2: algo-1, algo-2. Start the job with InstanceCount=1 and a larger instance.`,
+    `${R}expected network_interface_name, such as "eth0", where there are several hosts, got "null". Mend the file.`,
+  ],
+  [
+    { resourceConfig: { current_host: 'algo-3', hosts: ['algo-1', 'algo-2'] } },
+    `${R}expected current_host, algo-3, among the hosts, got "[\\"algo-1\\",\\"algo-2\\"]". Mend the file.`,
+  ],
+  [
+    { resourceConfig: { current_host: 'algo-1', hosts: ['algo-1', 'algo-1'] } },
+    `${R}expected each of the hosts once, got "[\\"algo-1\\",\\"algo-1\\"]". Mend the file.`,
+  ],
+  [
+    { resourceConfig: { current_host: 'algo-1', hosts: 'algo-1' } },
+    `${R}expected names of hosts as hosts, such as ["algo-1"], got "\\"algo-1\\"". Mend the file.`,
+  ],
+  [
+    {
+      resourceConfig: {
+        current_host: 'algo-1',
+        hosts: Array.from({ length: 101 }, (_, i) => `algo-${i + 1}`),
+      },
+    },
+    `${R}expected at most 100 hosts, got "101". Mend the file.`,
+  ],
+  [
+    {
+      resourceConfig: {
+        ...{ current_host: 'algo-1', hosts: ['algo-1', 'algo-2'], network_interface_name: 'no-such' },
+      },
+    },
+    `${R}expected the name of a network interface as network_interface_name, one of ${Object.keys(networkInterfaces()).join(', ')}, got no-such. Mend the file.`,
   ],
   [
     { resourceConfig: { current_host: '' } },

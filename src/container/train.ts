@@ -1,23 +1,25 @@
-import { mkdirSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { statSync } from 'node:fs';
 import { CheckpointFolder } from '../cli/checkpointFolder.ts';
 import { readProviderTable } from '../cli/providerTable.ts';
 import { fadingLines, savedText, thresholdText } from '../cli/trainingText.ts';
 import { InputError } from '../errors.ts';
-import { AtomicFile, removeLeftParts, writeFailure, writeFileAtomic } from '../files/atomicFile.ts';
+import { writeFileAtomic } from '../files/atomicFile.ts';
 import { saveModel } from '../model/savedModel.ts';
 import { trainModel } from '../model/trainModel.ts';
-import { type Channels, readChannels } from './channels.ts';
+import { findLauncher } from '../mpi/launcher.ts';
+import { readChannels } from './channels.ts';
+import { conductHosts } from './conductHosts.ts';
 import { inJobWords, reportFailure } from './failure.ts';
-import { type JobSettings, readJobSettings } from './jobHyperparameters.ts';
+import { CHECKPOINT_MINUTES, removeStaleFailure, requireOutputs, requireValidation } from './jobFiles.ts';
+import { readJobHosts } from './jobHosts.ts';
+import { readJobSettings } from './jobHyperparameters.ts';
 import { JobKeeper } from './jobKeeper.ts';
 import { JobLog } from './jobLog.ts';
+import { joinHosts } from './joinHosts.ts';
 import { MetricLines } from './metricLines.ts';
-import { OPT_ML, readHost } from './optMl.ts';
+import { OPT_ML } from './optMl.ts';
+import { runRankJob } from './rankJob.ts';
 import { readChannel } from './readChannel.ts';
-
-/** How often a checkpoint is written beside those after each epoch: what a spot instance that goes away costs at most. */
-const CHECKPOINT_MINUTES = 5;
 
 /**
  * `train`: a training job under SageMaker's contract. Metric lines go to stdout, all others to stderr.
@@ -31,8 +33,18 @@ export async function trainContainer(): Promise<number> {
     process.exit(1);
   });
   try {
-    await runJob();
-    return 0;
+    const hosts = readJobHosts();
+    if (hosts.all.length === 1) {
+      await runJob(hosts.current);
+      return 0;
+    }
+    // What mpirun starts on every host is this program again.
+    if (findLauncher(process.env, process.pid)) return await runRankJob(hosts);
+    removeStaleFailure();
+    const isFirst = hosts.current === hosts.all[0];
+    const { status, failure } = await (isFirst ? conductHosts(hosts) : joinHosts(hosts));
+    if (failure !== undefined) reportFailure(new InputError(failure));
+    return status;
   } catch (error) {
     reportFailure(error);
     return 1;
@@ -42,15 +54,15 @@ export async function trainContainer(): Promise<number> {
 /** A line for the log, in words of the job. */
 const tell = (line: string) => process.stderr.write(`${inJobWords(line)}\n`);
 
-async function runJob(): Promise<void> {
+async function runJob(host: string): Promise<void> {
   const started = performance.now();
   removeStaleFailure();
-  const lines = new MetricLines(readHost(), (line) => process.stdout.write(`${line}\n`));
+  const lines = new MetricLines(host, (line) => process.stdout.write(`${line}\n`));
   const keeper = new JobKeeper(lines);
-  const settings = readJobSettings();
+  const settings = readJobSettings(tell);
   const channels = readChannels();
-  requireValidation(settings, channels);
-  for (const path of [OPT_ML.model, OPT_ML.trainingCard]) requireWritable(path);
+  requireValidation(settings, Object.keys(channels));
+  requireOutputs();
   if (statSync(OPT_ML.checkpoints, { throwIfNoEntry: false })?.isDirectory()) {
     keeper.keepIn(new CheckpointFolder(OPT_ML.checkpoints, CHECKPOINT_MINUTES, tell));
   }
@@ -80,31 +92,4 @@ async function runJob(): Promise<void> {
   } finally {
     log.stop();
   }
-}
-
-/** The reason of a run before this one must not stand for this one. */
-function removeStaleFailure(): void {
-  try {
-    rmSync(OPT_ML.failure, { force: true });
-  } catch (error) {
-    throw writeFailure(OPT_ML.failure, error);
-  }
-}
-
-function requireValidation({ needsValidation }: JobSettings, channels: Channels): void {
-  if (!needsValidation || channels.validation) return;
-  throw new InputError(
-    `${OPT_ML.hyperparameters}: _tuning_objective_metric: expected a channel validation to compute validation:discriminator_auc on, got the channels ${Object.keys(channels).join(', ')}. Give the job later honest events as channel validation.`,
-  );
-}
-
-/** Said before minutes of training, not after. What a killed run was writing is removed: it would become part of the model. */
-function requireWritable(path: string): void {
-  try {
-    mkdirSync(dirname(path), { recursive: true });
-    removeLeftParts(path);
-  } catch (error) {
-    throw writeFailure(path, error);
-  }
-  new AtomicFile(path).abandon();
 }
