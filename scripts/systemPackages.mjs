@@ -20,6 +20,13 @@ const NEEDED = [
   { name: 'nginx', file: '/usr/sbin/nginx', reason: 'a load balancer in front of shards is tested' },
   { name: 'openssh-server', file: '/usr/sbin/sshd', reason: 'the hosts of a job reach each other by ssh' },
   { name: 'openssh-client', file: '/usr/bin/ssh', reason: 'the same' },
+  { name: 'slurm-wlm', file: '/usr/sbin/slurmctld', reason: 'its srun and sbatch start ranks and tasks' },
+  { name: 'munge', file: '/usr/sbin/munged', reason: 'Slurm needs it' },
+  {
+    name: 'libpmix-dev',
+    file: `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/pmix2/lib/libpmix.so`,
+    reason: "Slurm's PMIx opens libpmix.so",
+  },
   { name: 'iproute2', file: '/usr/sbin/ip', reason: 'two hosts are made on this machine' },
 ];
 
