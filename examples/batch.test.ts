@@ -4,9 +4,9 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { Job } from 'kubernetes-models/batch/v1/Job';
 import { parse } from 'yaml';
 import { COMMAND, EXAMPLES, folder, logins, ROOT, writeModel } from './exampleRun.ts';
+import { faultOf } from './manifestFault.ts';
 
 const CONTAINER = join(ROOT, 'dist/container/main.js');
 const END = Date.UTC(2024, 5, 17) / 1000;
@@ -50,39 +50,6 @@ function assertWhole({ path, whole }: Place, count: number): void {
   const parts = names.sort().map((name) => readFileSync(join(path, name), 'utf8'));
   for (const part of parts) assert.notEqual(part, '');
   assert.equal(parts.join(''), whole);
-}
-
-/**
- * A copy of a manifest that notes which fields are looked at: a validator looks at those that its schema has, and says nothing of
- * others, which a cluster refuses.
- * @param unread the places that nobody has looked at, such as `spec.completion`; all of them at first
- */
-function watched(value: unknown, unread: Set<string>, place: string): unknown {
-  if (typeof value !== 'object' || value === null) return value;
-  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
-  for (const [key, field] of Object.entries(value)) {
-    const inner = place === '' ? key : `${place}.${key}`;
-    unread.add(inner);
-    Reflect.set(copy, key, watched(field, unread, inner));
-  }
-  return new Proxy(copy, {
-    get(target, key) {
-      if (typeof key === 'string') unread.delete(place === '' ? key : `${place}.${key}`);
-      return Reflect.get(target, key);
-    },
-  });
-}
-
-/** @returns what is wrong with a manifest by Kubernetes' schema, undefined where nothing is */
-function faultOf(manifest: unknown): string | undefined {
-  const unread = new Set<string>();
-  try {
-    // Making a Job of it would look at all of it.
-    Job.prototype.validate.call(watched(manifest, unread, '') as Job);
-  } catch (error) {
-    return (error as Error).message;
-  }
-  return unread.size > 0 ? `unknown: ${[...unread].join(', ')}` : undefined;
 }
 
 const manifestText = readFileSync(join(EXAMPLES, 'kubernetes/score.yaml'), 'utf8');
