@@ -1,5 +1,5 @@
 import { relative, sep } from 'node:path';
-import { addedUp, clockOfFirst, type RankRead, SAME_FILES, textsOf } from '../cli/readOverRanks.ts';
+import { addedUp, clockOfFirst, type RankRead, textsOf } from '../cli/readOverRanks.ts';
 import { aheadText } from '../cli/trainingText.ts';
 import { counted, InputError } from '../errors.ts';
 import { latestTime, withoutFuture } from '../events/future.ts';
@@ -8,6 +8,7 @@ import { FileAtRest, fingerprint } from '../files/fingerprint.ts';
 import { readChunks } from '../files/input.ts';
 import { agree } from '../mpi/agreement.ts';
 import type { Ranks } from '../mpi/ranks.ts';
+import { SAME_FILES } from '../mpi/sameFiles.ts';
 import { type ChannelName, channelFolder, type Distribution, findFiles, foundText } from './channels.ts';
 import { noEvents } from './readChannel.ts';
 
