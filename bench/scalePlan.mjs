@@ -41,8 +41,9 @@ const LIST_BYTES_OF_POSITIVE = 129; // lists and sums that all send to all: 1.29
 const READ_SECONDS = 2.5e-6; // of an event of the rank's share
 const FIT_SECONDS = 5e-6; // of an event of the rank's
 const FIT_SECONDS_OF_ALL = 2.2e-6; // of an event, whosever it is
-const EVENT_BYTES = 363; // of the rank's own
-const PLACE_BYTES = 60; // of everybody's
+const EVENT_BYTES = 333; // of the rank's own
+const PLACE_BYTES = 48; // of everybody's: 24 as they come and 24 put together
+const PROCESS_BYTES = 280e6; // of a rank with nothing to do
 const ROW_BYTES = D * 4 + 8;
 
 /** Exchanges of a mini-batch in which each rank has a message for each other. */
@@ -97,7 +98,7 @@ function plan(machines) {
   const batches = Math.ceil(events / batchSize);
   return {
     ...{ machines, ranks, threads: CORES / each, entities, own, networks, places },
-    memory: entities + own + networks + places,
+    memory: entities + own + networks + places + PROCESS_BYTES * each,
     sent: sentOfBatch * batches,
     ...{ arithmetic, packing, network, batch },
     reading: (events * READ_SECONDS) / ranks,
