@@ -59,6 +59,7 @@ test('the package holds the examples as sources, and nothing that only tests nee
     'examples/migrate/after.py',
     'examples/migrate/before.py',
     'examples/migrate/local.py',
+    'examples/nginx/nginx.conf',
     'examples/nightly/README.md',
     'examples/nightly/nightly.sh',
     'examples/nightly/sift.mjs',

@@ -44,7 +44,7 @@ test('every route is in the document, and every path of the document is a route'
 
 test("the errors of the path of SageMaker's clients are theirs", async () => {
   const { responses } = json.paths['/endpoints/{name}/invocations'].post;
-  assert.deepEqual(Object.keys(responses), ['200', '400', '403', '424', '503']);
+  assert.deepEqual(Object.keys(responses), ['200', '400', '403', '421', '424', '503']);
   const refused = await post(`${url}/endpoints/any/invocations`, 'x', { 'content-type': 'text/csv' });
   assert.equal(refused.status, 424);
   const { properties } = responses[424].content['application/json'].schema;
