@@ -100,7 +100,16 @@ async function trainTogether(ranks) {
 
 function measure(ranks) {
   const own = [process.execPath, here, csv, '--child', '--batches', String(batches)];
-  const mpirun = ['mpirun', '-q', '--allow-run-as-root', '--oversubscribe', '-np', String(ranks)];
+  const mpirun = [
+    'mpirun',
+    '-q',
+    '--allow-run-as-root',
+    '--oversubscribe',
+    '--bind-to',
+    'none',
+    '-np',
+    String(ranks),
+  ];
   const [command, ...args] = ranks === 1 ? own : [...mpirun, ...own];
   const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 2] });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${status}`);
