@@ -10,6 +10,7 @@ import { type ProviderTable, trainOverRanks } from '../model/trainModel.ts';
 import { agree } from '../mpi/agreement.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
+import { SAME_FILES } from '../mpi/sameFiles.ts';
 import { version } from '../version.ts';
 import { type ChannelName, readChannelForms } from './channels.ts';
 import { inJobWords } from './failure.ts';
@@ -75,6 +76,7 @@ async function train(ranks: Ranks, { current }: JobHosts): Promise<void> {
     const channel = channels.get(kind);
     if (channel) tables.push(readProviderTable(channel.own, kind, `channel ${kind}`));
   }
+  agree(ranks, Object.fromEntries(tables.map(({ name, sha256 }) => [name, sha256])), SAME_FILES);
   const { onBadLine, threshold, halfLifeDays, quantize, seed, threads, hyperparameters } = settings;
   const events = await readRankChannel(ranks, channels.get('train')!, onBadLine, tell);
   const later = channels.get('validation');
