@@ -112,10 +112,12 @@ class Conductor {
     if (status === 0) return { status: 0 };
     // Ranks, and mpirun, know less of it.
     if (this.#gone !== undefined) return { status: 1, failure: `${this.#gone} ${whatIsKept()}` };
-    if (failure !== undefined) return { status: 1, failure };
-    if (this.#stoppedBy !== undefined) {
+    // A rank may take the launcher's end of a job that was told to stop for news.
+    const isStop = failure === undefined || /^rank \d+ \(.*\): stopped by SIGTERM: /.test(failure);
+    if (this.#stoppedBy !== undefined && isStop) {
       return { status: status === STOPPED_AND_KEPT ? 0 : SIGNAL_EXIT_CODES.SIGTERM };
     }
+    if (failure !== undefined) return { status: 1, failure };
     const said = last === '' ? 'it said nothing' : `it said:\n${last}`;
     return {
       status: 1,
