@@ -55,6 +55,7 @@ test('the package holds the examples as sources, and nothing that only tests nee
     'examples/express/login.ts',
     'examples/fastify/login.ts',
     'examples/kubernetes/score.yaml',
+    'examples/kubernetes/train.yaml',
     'examples/migrate/README.md',
     'examples/migrate/after.py',
     'examples/migrate/before.py',
@@ -64,6 +65,7 @@ test('the package holds the examples as sources, and nothing that only tests nee
     'examples/nightly/nightly.sh',
     'examples/nightly/sift.mjs',
     'examples/slurm/score.sbatch',
+    'examples/slurm/train.sbatch',
   ]);
   for (const file of ['dist/cli/main.js', 'dist/console/index.html', 'dist/console/licenses.md'])
     assert.ok(files.includes(file), file);

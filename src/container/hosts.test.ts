@@ -66,7 +66,8 @@ function layOutBoth(jobs: [SampleJob, SampleJob], more: { checkpoints?: boolean 
 
 function start(host: SampleHost, folder: string, variables: NodeJS.ProcessEnv = {}): ChildProcess {
   const [command, ...args] = host.contained(process.execPath, MAIN, 'train');
-  const env = plainEnvironment({ IP_INSIGHTS_OPT_ML: folder, ...variables });
+  // Hosts that are killed leave their keys there.
+  const env = plainEnvironment({ IP_INSIGHTS_OPT_ML: folder, TMPDIR: root, ...variables });
   return spawn(command, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
