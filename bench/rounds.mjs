@@ -57,6 +57,16 @@ function fail(name, why) {
   process.exit(1);
 }
 
+/** What the first of several ranks prints last, as JSON, or one process alone. @param node arguments of Node's */
+export function runRanksJson(ranks, node) {
+  const options = ['-q', '--allow-run-as-root', '--oversubscribe', '--bind-to', 'none', '-np', String(ranks)];
+  const own = [process.execPath, ...node];
+  const [command, ...args] = ranks === 1 ? own : ['mpirun', ...options, ...own];
+  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 2] });
+  if (status !== 0) fail(`${ranks} ranks`, `${command} ${args.join(' ')}: exit code ${status}`);
+  return JSON.parse(stdout.trim().split('\n').at(-1));
+}
+
 export function median(numbers) {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;

@@ -2,7 +2,6 @@
 // A whole training over ranks on one computer, phase by phase: seconds, bytes that all ranks sent, memory of the largest. Then what
 // docs/scale.md fits to it: bytes of an epoch and seconds of an epoch, fitted on fewer ranks and checked on the most. Seconds mean
 // something only where the computer has a core for each thread. --json keeps the figures, --from FILE shows kept ones. Markdown on stdout.
-import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   createReadStream,
@@ -20,7 +19,7 @@ import { parseArgs } from 'node:util';
 import { readOverRanks } from '../dist/cli/readOverRanks.js';
 import { trainOverRanks } from '../dist/model/trainModel.js';
 import { runRanks } from '../dist/mpi/runRanks.js';
-import { machine } from './rounds.mjs';
+import { machine, runRanksJson } from './rounds.mjs';
 
 const here = fileURLToPath(import.meta.url);
 const EPOCHS = 2;
@@ -128,21 +127,7 @@ async function copied(file, copies, folder) {
 function job(size, file) {
   const given = ['--threads', values.threads, '--mini-batch-size', values['mini-batch-size']];
   if (values.only) given.push('--only', values.only);
-  const own = [process.execPath, here, file, '--child', ...given];
-  const mpirun = [
-    'mpirun',
-    '-q',
-    '--allow-run-as-root',
-    '--oversubscribe',
-    '--bind-to',
-    'none',
-    '-np',
-    String(size),
-  ];
-  const [command, ...args] = size === 1 ? own : [...mpirun, ...own];
-  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 2] });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${status}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1));
+  return runRanksJson(size, [here, file, '--child', ...given]);
 }
 
 async function compare() {

@@ -2,7 +2,6 @@
 // Training over ranks on one computer, at the default hyperparameters: the speed of 2 ranks with a thread each beside one process
 // with 2 threads, in turns and fresh processes; and what 2, 4 and 8 ranks send for a mini-batch, beside what they would send to
 // reduce whole tables. Markdown on stdout.
-import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { readPastEvents } from '../dist/cli/modelFlags.js';
@@ -17,7 +16,7 @@ import { RankTraining } from '../dist/neural/ranks/rankTraining.js';
 import { runTraining } from '../dist/neural/runTraining.js';
 import { Training } from '../dist/neural/train.js';
 import { trainingPairs } from '../dist/neural/trainingState.js';
-import { machine, median } from './rounds.mjs';
+import { machine, median, runRanksJson } from './rounds.mjs';
 
 const here = fileURLToPath(import.meta.url);
 const SEED = 1;
@@ -99,21 +98,7 @@ async function trainTogether(ranks) {
 }
 
 function measure(ranks) {
-  const own = [process.execPath, here, csv, '--child', '--batches', String(batches)];
-  const mpirun = [
-    'mpirun',
-    '-q',
-    '--allow-run-as-root',
-    '--oversubscribe',
-    '--bind-to',
-    'none',
-    '-np',
-    String(ranks),
-  ];
-  const [command, ...args] = ranks === 1 ? own : [...mpirun, ...own];
-  const { status, stdout } = spawnSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 2] });
-  if (status !== 0) throw new Error(`${command} ${args.join(' ')}: exit code ${status}`);
-  return JSON.parse(stdout.trim().split('\n').at(-1));
+  return runRanksJson(ranks, [here, csv, '--child', '--batches', String(batches)]);
 }
 
 function compare() {
