@@ -125,14 +125,14 @@ test('mpirun is asked to end: one rank says so, and what to do next', async () =
   const flags = [...model('asked.model'), '--checkpoint', 'asked', '--epochs', '1000'];
   const { status, stderr, told } = await train({
     ...{ size: 3, flags },
-    strike: { when: /training\.checkpoint: .* written/, rank: 'mpirun', signal: 'SIGTERM' },
+    strike: { when: /fit\.checkpoint: .* written/, rank: 'mpirun', signal: 'SIGTERM' },
   });
   assert.deepEqual(told, [
-    `rank 0 (${host}): stopped by SIGTERM: the launcher ends the job. Continue from asked/training.checkpoint: run the same command again, with any number of ranks.`,
+    `rank 0 (${host}): stopped by SIGTERM: the launcher ends the job. Continue from asked/fit.checkpoint: run the same command again, with any number of ranks.`,
   ]);
   assert.doesNotMatch(stderr, /what was being written/);
   assert.notEqual(status, 0);
-  assert.deepEqual(readdirSync(at('asked')).sort(), ['fit.checkpoint', 'training.checkpoint']);
+  assert.deepEqual(readdirSync(at('asked')), ['fit.checkpoint']);
 });
 
 test('what does not belong to the checkpoint ends the job with 1 and one sentence, and the model is not touched', async () => {
