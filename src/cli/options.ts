@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { quoted, UsageError } from '../errors.ts';
 
 /** `--on-bad-line`: what to do with a line that is no event. */
@@ -34,13 +35,13 @@ export function requireDifferentFiles(
   inputs: string[],
   outputs: [option: string, path: string | undefined][],
 ): void {
-  const taken = new Map(inputs.map((path) => [path, 'the input']));
+  const taken = new Map(inputs.map((path) => [resolve(path), 'the input']));
   for (const [option, path] of outputs) {
     if (path === undefined || path === '-') continue;
-    const other = taken.get(path);
+    const other = taken.get(resolve(path));
     if (other)
       throw new UsageError(`${option}: expected another file than ${other}, got ${quoted(path)} for both.`);
-    taken.set(path, option);
+    taken.set(resolve(path), option);
   }
 }
 

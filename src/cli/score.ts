@@ -8,6 +8,7 @@ import { inputName } from '../files/input.ts';
 import { describeShard, type Shard, sharedFileSize } from '../files/shard.ts';
 import type { Model, Verdict } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
+import { filesOfModel } from '../model/shards/shardedFiles.ts';
 import { runRanks } from '../mpi/runRanks.ts';
 import { numberOption, onBadLineOption, requireDifferentFiles } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
@@ -51,7 +52,7 @@ export function scoreCommand(): Command {
       const onBadLine = onBadLineOption(flags.onBadLine);
       const choice = shardOption(flags.shard);
       const out = shardOutput('--out', flags.out, choice);
-      requireDifferentFiles([modelPath, events], [['--out', out]]);
+      requireDifferentFiles([...filesOfModel(modelPath), events], [['--out', out]]);
       if (choice.shard) sharedFileSize(events);
       const onlyFlagged = flags.onlyFlagged === true;
       const settings = { events, out, threshold, onlyFlagged, withReasons: flags.reasons, onBadLine };

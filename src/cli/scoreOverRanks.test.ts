@@ -309,10 +309,36 @@ test('more ranks than shards are refused', async () => {
   ]);
 });
 
-test('with --shard ranks are tasks that know nothing of each other, and one file will do', async () => {
-  const { status, stderr } = await onRanks(
-    2,
-    ...['score', 'one.model', 'events.csv', '--shard', '1/1', '--out', '/dev/null'],
-  );
+test('with --shard, each its own, ranks are tasks that know nothing of each other, and one file will do', async () => {
+  const command = [
+    '-c',
+    `exec ${process.execPath} ${main} score one.model events.csv --shard $((OMPI_COMM_WORLD_RANK + 1))/2 --out 'task-{shard}.jsonl'`,
+  ];
+  const { status, stderr } = await runScript(2, command, { cwd: folder, program: 'bash' });
   assert.equal(status, 0, stderr);
+  const parts = ['task-00001-of-00002.jsonl', 'task-00002-of-00002.jsonl'].map((name) =>
+    readFileSync(at(name)),
+  );
+  assert.equal(Buffer.concat(parts).toString(), alone('score', 'one.model', 'events.csv').stdout);
+});
+
+test('the same share for all ranks is refused: each would write the same', async () => {
+  const { status, stderr } = await onRanks(2, 'score', 'one.model', 'events.csv', '--shard', '1/2');
+  assert.equal(status, 2);
+  assert.match(
+    stderr,
+    /^ip-insights: --shard 1\/2: expected 2\/2, as mpirun started this as rank 1 of 2, got shard 1 of 2\. Start each task without mpirun, or set IP_INSIGHTS_MPI=off\.$/m,
+  );
+});
+
+test('what killed ranks have left beside an output is removed by the next run', async () => {
+  // A number that no process has: more than Linux gives.
+  writeFileSync(at('.again.jsonl.99999999-0123abcd.part'), 'left');
+  const { status, stderr } = await onRanks(2, 'score', 'login.model', 'events.csv', '--out', 'again.jsonl');
+  assert.equal(status, 0, stderr);
+  assert.deepEqual(
+    readdirSync(folder).filter((name) => name.endsWith('.part')),
+    [],
+  );
+  assert.equal(readFileSync(at('again.jsonl'), 'utf8'), alone('score', 'merged.model', 'events.csv').stdout);
 });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { HashedEvents } from '../events/hashedEvents.ts';
 import { EventReader, type EventRecord, formatReadSummary } from '../events/readEvents.ts';
-import { AtomicFile, removeLeftParts, removeTemporary, temporaryBeside } from '../files/atomicFile.ts';
+import { AtomicFile, removeLeftParts } from '../files/atomicFile.ts';
 import { FileAtRest } from '../files/fingerprint.ts';
 import { inputName, readInto } from '../files/input.ts';
 import type { Verdict } from '../model/model.ts';
@@ -41,6 +41,9 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
   const part = loadRankPart(ranks, path);
   const { model } = part;
   const name = inputName(events);
+  allOrNone(ranks, () => {
+    if (isFirst && out !== undefined && out !== '-') removeLeft(out);
+  });
   const { threshold, file } = allOrNone(ranks, () => ({
     threshold: requireThreshold(model, settings),
     file: new PartOfOutput(ranks, out),
@@ -173,11 +176,17 @@ class ScoredBlock {
   }
 }
 
-/** A killed job may have left what it was writing. */
-function fileInPlaceOfLeft(path: string): AtomicFile {
+/** What killed jobs were writing beside an output; called before anybody writes there. @throws InputError where nothing can be written there */
+function removeLeft(path: string): void {
   new AtomicFile(path).abandon();
-  removeLeftParts(path);
-  return new AtomicFile(path);
+  if (isForFiles(path)) removeLeftParts(path);
+}
+
+/** Whether a name is that of a file, or may become one: no device, and in a folder that is there. */
+function isForFiles(path: string | undefined): path is string {
+  if (path === undefined) return false;
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? found.isFile() : statSync(dirname(path), { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 /** Sent to the first rank in one go. */
@@ -189,23 +198,17 @@ class PartOfOutput {
   readonly #out: string | undefined;
   /** undefined: standard output */
   readonly #file: AtomicFile | undefined;
-  /** where a later part waits */
-  readonly #place: string | undefined;
 
   /** @throws InputError where it cannot be written */
   constructor(ranks: Ranks, out: string | undefined) {
     this.#ranks = ranks;
     this.#out = out === '-' ? undefined : out;
     if (ranks.rank === 0) {
-      if (this.#out === undefined) return;
-      this.#file = fileInPlaceOfLeft(this.#out);
+      if (this.#out !== undefined) this.#file = new AtomicFile(this.#out);
       return;
     }
-    const folder = this.#out === undefined ? tmpdir() : dirname(this.#out);
-    // The output's folder may be the first rank's alone.
-    const isHere = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true;
-    this.#place = temporaryBeside(join(isHere ? folder : tmpdir(), 'scores'));
-    this.#file = new AtomicFile(this.#place);
+    // What is written is never given that name. The output's folder may be the first rank's alone.
+    this.#file = new AtomicFile(isForFiles(this.#out) ? this.#out : join(tmpdir(), 'ip-insights-scores'));
   }
 
   async write(bytes: Uint8Array): Promise<void> {
@@ -217,7 +220,6 @@ class PartOfOutput {
   async end(): Promise<void> {
     const { rank, size } = this.#ranks;
     const sizeBytes = this.#file?.sizeBytes ?? 0;
-    if (rank > 0) this.#file!.commit();
     const sizes = this.#ranks
       .gatherAll(new Uint8Array(Float64Array.of(sizeBytes).buffer))
       .map((bytes) => new Float64Array(bytes.slice().buffer)[0]);
@@ -230,7 +232,10 @@ class PartOfOutput {
         if (rank === 0) await writeAsIs(received[from], this.#file);
       }
     }
-    if (rank > 0) return;
+    if (rank > 0) {
+      this.#file!.abandon();
+      return;
+    }
     // No bytes at all are no gzip.
     if (this.#file?.sizeBytes === 0 && isGzipName(this.#file.path)) this.#file.write(gzipSync(''));
     this.#file?.commit();
@@ -238,7 +243,7 @@ class PartOfOutput {
 
   #piece(at: number, length: number): Uint8Array {
     const bytes = new Uint8Array(length);
-    const file = openSync(this.#place!, 'r');
+    const file = openSync(this.#file!.writtenPath, 'r');
     try {
       readInto(file, at, bytes);
     } finally {
@@ -249,6 +254,5 @@ class PartOfOutput {
 
   abandon(): void {
     this.#file?.abandon();
-    if (this.#place !== undefined) removeTemporary(this.#place);
   }
 }

@@ -24,6 +24,12 @@ export function shardOption(
   environment: Readonly<Record<string, string | undefined>> = process.env,
 ): ShardChoice {
   if (text === undefined) return { shard: undefined, isScheduled: false };
+  const choice = chosen(text, environment);
+  requireOwnTask(text, choice.shard!, environment);
+  return choice;
+}
+
+function chosen(text: string, environment: Readonly<Record<string, string | undefined>>): ShardChoice {
   const [, numberText, countText] = /^(auto|\d{1,9})(?:\/(\d{1,9}))?$/.exec(text) ?? [];
   if (numberText === undefined || (numberText !== 'auto' && countText === undefined)) {
     throw new UsageError(`--shard: expected I/N such as 3/10, auto or auto/N, got ${quoted(text)}.`);
@@ -42,6 +48,20 @@ export function shardOption(
     );
   }
   return { shard: { number, count: given! }, isScheduled: false };
+}
+
+/** mpirun starts the same command several times: all of them would do the same share. */
+function requireOwnTask(
+  text: string,
+  { number, count }: Shard,
+  environment: Readonly<Record<string, string | undefined>>,
+): void {
+  const { OMPI_COMM_WORLD_RANK: rank, OMPI_COMM_WORLD_SIZE: size, IP_INSIGHTS_MPI } = environment;
+  if (size === undefined || Number(size) < 2 || IP_INSIGHTS_MPI === 'off') return;
+  if (number === Number(rank) + 1 && count === Number(size)) return;
+  throw new UsageError(
+    `--shard ${text}: expected ${Number(rank) + 1}/${size}, as mpirun started this as rank ${rank} of ${size}, got shard ${number} of ${count}. Start each task without mpirun, or set IP_INSIGHTS_MPI=off.`,
+  );
 }
 
 function scheduledShard(

@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
@@ -257,6 +258,46 @@ for (const [args, expected, message] of REFUSALS) {
     assert.equal(status, expected);
   });
 }
+
+test('through a link the shards lie beside the manifest that it leads to, and older ones go', () => {
+  mkdirSync(at('link', 'there'), { recursive: true });
+  done('train', 'train.csv', ...BASE, '--model', 'link/one.model');
+  done('split', 'link/one.model', '--shards', '3', '--out', 'link/there/m.model');
+  symlinkSync('there/m.model', at('link', 'current.model'));
+  done('split', 'link/one.model', '--shards', '2', '--out', 'link/current.model');
+  assert.deepEqual(filesOf('current.model', 'link'), ['current.model']);
+  assert.equal(filesOf('m.model', 'link/there').length, 4);
+  assert.equal(
+    done('score', 'link/current.model', 'train.csv'),
+    done('score', 'link/one.model', 'train.csv'),
+  );
+});
+
+test('no output takes the place of a shard or base of its own model', () => {
+  mkdirSync(at('own'));
+  done('train', 'train.csv', ...BASE, '--model', 'own/m.model', '--sharded', '--shards', '2');
+  const [, base, shard] = filesOf('m.model', 'own').sort((a, b) => a.length - b.length);
+  for (const [file, args] of [
+    [base, ['merge', 'own/m.model', '--out', `own/${base}`]],
+    [shard, ['score', 'own/m.model', 'train.csv', '--out', `./own/${shard}`]],
+  ] as const) {
+    const before = readFileSync(at('own', file));
+    const { status, stderr } = run(...args);
+    assert.equal(status, 2, stderr);
+    assert.equal(
+      stderr,
+      `ip-insights: --out: expected another file than the input, got "${args.at(-1)}" for both.\n`,
+    );
+    assert.ok(readFileSync(at('own', file)).equals(before));
+  }
+});
+
+test('a model in one file in the place of a manifest: the shards go', () => {
+  mkdirSync(at('place'));
+  done('train', 'train.csv', ...BASE, '--model', 'place/m.model', '--sharded', '--shards', '2');
+  done('train', 'train.csv', ...BASE, '--model', 'place/m.model');
+  assert.deepEqual(filesOf('m.model', 'place'), ['m.model']);
+});
 
 test('shards that ranks cannot share out evenly are refused before the training', async () => {
   const { status, told } = await runScript(

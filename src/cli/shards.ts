@@ -3,7 +3,7 @@ import { counted, InputError } from '../errors.ts';
 import { AtomicFile } from '../files/atomicFile.ts';
 import { loadModel } from '../model/savedModel.ts';
 import { JoinedShards } from '../model/shards/joinedShards.ts';
-import { isManifest, requireOneFile, ShardedFiles } from '../model/shards/shardedFiles.ts';
+import { filesOfModel, isManifest, requireOneFile, ShardedFiles } from '../model/shards/shardedFiles.ts';
 import { saveSharded, shardedOf } from '../model/shards/writeShards.ts';
 import { alone } from '../mpi/ranks.ts';
 import { ENTITY_SHARDS } from '../neural/ranks/rankPlan.ts';
@@ -19,7 +19,7 @@ export function splitCommand(): Command {
     .requiredOption('--out <file>', 'the manifest; its shards lie beside it')
     .action((path: string, { shards, out }: { shards: string; out: string }) => {
       const count = integerOption('--shards', shards, 1, ENTITY_SHARDS);
-      requireDifferentFiles([path], [['--out', out]]);
+      requireDifferentFiles(filesOfModel(path), [['--out', out]]);
       requireFileName(out, 'Shards lie beside their manifest, which is a file.');
       if (isManifest(path)) {
         throw new InputError(
@@ -38,7 +38,7 @@ export function mergeCommand(): Command {
     .argument('<model>', 'the manifest of a model in shards')
     .requiredOption('--out <file>', 'the model to write')
     .action((path: string, { out }: { out: string }) => {
-      requireDifferentFiles([path], [['--out', out]]);
+      requireDifferentFiles(filesOfModel(path), [['--out', out]]);
       const files = ShardedFiles.open(path);
       if (!files) {
         // Says what is wrong with it, where it is no model either.

@@ -35,6 +35,10 @@ writeFileSync(at('middle.csv.gz'), gzipSync(textOf(LINES.slice(2000, 2500))));
 writeFileSync(at('tail.csv'), `user,ip,time\n${textOf(LINES.slice(2500))}`);
 writeFileSync(at('one.csv'), 'ann,10.0.0.1\n');
 writeFileSync(at('none.csv'), '');
+writeFileSync(
+  at('ahead.csv'),
+  'newcomer,10.0.0.1,2100-01-01T00:00:00Z\nuser_1,10.0.0.2,2018-11-10T00:00:00Z\n',
+);
 assert.equal(spawnSync('mkfifo', [at('pipe.csv')]).status, 0);
 
 const BASE = ['--epochs', '2', '--vector-dim', '8', '--mini-batch-size', '500', '--seed', '7'];
@@ -69,6 +73,7 @@ const CASES: [name: string, sizes: number[], args: string[]][] = [
   ['without times, in 8 bits', [3], ['untimed.csv', '--quantize']],
   ['with layers and a half-life', [2], ['train.csv', '--num-ip-encoder-layers', '2', '--half-life', '3']],
   ['more ranks than events', [3], ['one.csv']],
+  ['an account whose only event lies in the future', [2, 3], ['train.csv', 'ahead.csv']],
 ];
 
 for (const [name, sizes, args] of CASES) {

@@ -164,13 +164,16 @@ function* stretches(lists: Float64Array[]): Generator<{ from: number; start: num
   }
 }
 
-/** How many distinct entities all ranks have read. */
-export function countEntities(ranks: Ranks, { entities }: Events): number {
+/** How many distinct entities have events on some rank; a dictionary may know others, whose events were left out. */
+export function countEntities(ranks: Ranks, { count, entity, entities }: Events): number {
+  const hasEvents = new Uint8Array(entities.count);
+  for (let i = 0; i < count; i++) hasEvents[entity[i]] = 1;
   const entitiesTo = new Uint32Array(ranks.size);
-  for (let e = 0; e < entities.count; e++) entitiesTo[entities.hashOf(e)[0] % ranks.size]++;
+  for (let e = 0; e < entities.count; e++) entitiesTo[entities.hashOf(e)[0] % ranks.size] += hasEvents[e];
   const parts = Array.from(entitiesTo, (count) => new Uint32Array(count * 2));
   const next = new Uint32Array(ranks.size);
   for (let e = 0; e < entities.count; e++) {
+    if (hasEvents[e] === 0) continue;
     const hash = entities.hashOf(e);
     const to = hash[0] % ranks.size;
     parts[to].set(hash, next[to]);

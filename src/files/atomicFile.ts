@@ -119,6 +119,9 @@ export function renameTemporary(temporary: string, path: string): void {
   unfinished.delete(temporary);
 }
 
+/** Where a file of that name really lies: files beside it belong there, too. The name itself where there is none. */
+export const realPath = (path: string): string => targetOf(path).path;
+
 interface Target {
   /** links are followed, so that the file they lead to is replaced, not the link */
   path: string;
@@ -183,6 +186,11 @@ export class AtomicFile {
   readonly #file: number;
   #open = true;
   sizeBytes = 0;
+
+  /** where its bytes lie until `commit` */
+  get writtenPath(): string {
+    return this.#temporary ?? this.path;
+  }
 
   /** @throws InputError where the name cannot be written, before any work is done for it */
   constructor(path: string) {

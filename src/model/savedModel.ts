@@ -1,6 +1,8 @@
-import { AtomicFile } from '../files/atomicFile.ts';
+import { AtomicFile, realPath } from '../files/atomicFile.ts';
 import type { Model } from './model.ts';
 import { writeModel } from './modelFile.ts';
+import { isManifest } from './shards/shardedFiles.ts';
+import { removeShards } from './shards/writeShards.ts';
 import { readSharedModel } from './sharedBytes.ts';
 import { openSharedModel } from './sharedModel.ts';
 
@@ -14,6 +16,7 @@ export function loadModel(path: string): Model {
  * @returns size in bytes
  */
 export function saveModel(model: Model, path: string): number {
+  const wasInShards = isManifest(path);
   const file = new AtomicFile(path);
   try {
     writeModel(model, (bytes) => file.write(bytes));
@@ -21,5 +24,7 @@ export function saveModel(model: Model, path: string): number {
   } finally {
     file.abandon();
   }
+  // Nothing lists them any more.
+  if (wasInShards) removeShards(realPath(path));
   return file.sizeBytes;
 }

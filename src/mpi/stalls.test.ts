@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { isRunning } from '../files/atomicFile.ts';
 import { type JobOptions, type JobResult, runJob } from './sampleRanks.ts';
 
 const here = hostname();
@@ -53,7 +54,10 @@ test('a computer is frozen, the daemon of mpirun with it: mpirun, which would wa
     assert.equal(signal, 'SIGKILL');
     assert.ok(seconds < 60, `${seconds} s`);
   } finally {
-    for (const pid of readFileSync(frozen, 'utf8').split(' ')) process.kill(Number(pid), 'SIGKILL');
+    // What is stopped may have been ended with the one who started it.
+    for (const pid of readFileSync(frozen, 'utf8').split(' ').map(Number)) {
+      if (isRunning(pid)) process.kill(pid, 'SIGKILL');
+    }
     rmSync(folder, { recursive: true });
   }
 });

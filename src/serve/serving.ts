@@ -166,7 +166,8 @@ export class Serving {
   async #withJournal(served: ServedModel): Promise<ServedModel> {
     try {
       await this.#journal?.replay((hash, words, time) => {
-        requireOwnJournal(served, hash, this.#journal!.path);
+        // What the model knows already may be of accounts that have moved to another shard since.
+        if (isLater(served, time)) requireOwnJournal(served, hash, this.#journal!.path);
         this.#add(served, hash, words, time);
       });
     } catch (error) {
@@ -259,7 +260,7 @@ function requireOwnJournal({ model: { held } }: ServedModel, [low, high]: Uint32
   const shard = held.shardOf(low, high);
   if (held.holds(shard)) return;
   throw new InputError(
-    `${path}: expected events of accounts in shards ${held.shards.join(', ')}, got one of shard ${shard}. Each server needs a journal of its own: name another one.`,
+    `${path}: expected events of accounts in shards ${held.shards.join(', ')}, got one of shard ${shard}. Each server needs a journal of its own, and a model whose accounts are in the shards where they were: name another journal, or train with the same --num-entity-vectors.`,
   );
 }
 

@@ -218,8 +218,18 @@ test('a journal with events of accounts of other shards is refused', async () =>
   assert.equal(status, 1);
   assert.equal(
     stderr,
-    'ip-insights: others.csv: expected events of accounts in shards 1, 3, got one of shard 2. Each server needs a journal of its own: name another one.\n',
+    'ip-insights: others.csv: expected events of accounts in shards 1, 3, got one of shard 2. Each server needs a journal of its own, and a model whose accounts are in the shards where they were: name another journal, or train with the same --num-entity-vectors.\n',
   );
+  // What is no later than the model's own events is in it already.
+  writeFileSync(join(folder, 'known.csv'), `${foreign},9.9.9.9,1\n`);
+  const server = await startServer([
+    'sharded.model',
+    '--shards',
+    '1,3',
+    '--journal',
+    join(folder, 'known.csv'),
+  ]);
+  assert.equal((await get(`${server.url}/ping`)).status, 200);
 });
 
 test('a server of the whole model takes all of its shards', async () => {

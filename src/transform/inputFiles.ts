@@ -3,6 +3,7 @@ import { basename, dirname, join, relative, resolve } from 'node:path';
 import { InputError, UsageError } from '../errors.ts';
 import { readFailure } from '../files/input.ts';
 import { cutFiles, type FileShare, isGzip, type Shard, shardName, sharedFileSize } from '../files/shard.ts';
+import { filesOfModel } from '../model/shards/shardedFiles.ts';
 import { isOneRequest, showsBatches, type TransformOptions } from './options.ts';
 
 /** An input, and where its answers go. */
@@ -126,7 +127,9 @@ const namesIn = (folder: string) =>
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 
 function refuseClashes(model: string, files: TransformFile[]): void {
-  const inputs = new Set([resolve(model), ...files.map(({ input }) => resolve(input))]);
+  const inputs = new Set(
+    [...filesOfModel(model), ...files.map(({ input }) => input)].map((path) => resolve(path)),
+  );
   const outputs = new Map<string, string>();
   for (const { input, output } of files) {
     const place = resolve(output);

@@ -1,5 +1,6 @@
 import { basename, dirname, join } from 'node:path';
 import { counted, InputError } from '../../errors.ts';
+import { realPath } from '../../files/atomicFile.ts';
 import { fileSizeBytes } from '../../files/input.ts';
 import { OpenFile } from '../../files/openFile.ts';
 import { MODEL_FILE } from '../modelFileKind.ts';
@@ -44,6 +45,16 @@ export function requireOneFile(path: string): void {
   }
 }
 
+/** The files that a model is made of: itself, and where it is a manifest those that it lists. None where it cannot be read. */
+export function filesOfModel(path: string): string[] {
+  try {
+    const files = ShardedFiles.open(path);
+    return files ? [path, ...files.paths] : [path];
+  } catch {
+    return [path];
+  }
+}
+
 /** How many bytes the files of a model have together. */
 export function modelBytes(path: string): number {
   const manifest = ShardedFiles.open(path)?.manifest;
@@ -59,6 +70,8 @@ export class ShardedFiles {
   readonly manifest: Manifest;
   /** checksum of the manifest, which names the whole model */
   readonly digest: string;
+  /** where the files lie: beside the manifest, not beside a link to it */
+  readonly #folder: string;
 
   /**
    * @returns undefined where the file is no manifest
@@ -71,6 +84,7 @@ export class ShardedFiles {
   private constructor(path: string, name: string) {
     this.path = path;
     this.name = name;
+    this.#folder = dirname(realPath(path));
     const file = new OpenFile(path);
     try {
       this.manifest = openSections(MANIFEST_FILE, file, name, 'verify').card;
@@ -96,6 +110,12 @@ export class ShardedFiles {
   /** K */
   get count(): number {
     return this.manifest.shards.length;
+  }
+
+  /** Of base and shards. */
+  get paths(): string[] {
+    const { base, shards } = this.manifest;
+    return [base, ...shards].map(({ file }) => join(this.#folder, file));
   }
 
   /** The first row of each shard, and the end of the last. */
@@ -131,7 +151,7 @@ export class ShardedFiles {
     what: string,
     use: (stored: StoredSections<Card>) => T,
   ): T {
-    const file = this.#opened(join(dirname(this.path), listed.file), what);
+    const file = this.#opened(join(this.#folder, listed.file), what);
     const path = this.#nameOf(listed);
     try {
       if (file.sizeBytes !== listed.sizeBytes) {

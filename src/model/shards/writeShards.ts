@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import type { GroupTable } from '../../addresses/groupTable.ts';
 import { grouped, InputError, UsageError } from '../../errors.ts';
-import { AtomicFile, removeBeside, removeLeftParts } from '../../files/atomicFile.ts';
+import { AtomicFile, realPath, removeBeside, removeLeftParts } from '../../files/atomicFile.ts';
 import { fileSizeBytes } from '../../files/input.ts';
 import { shardName } from '../../files/shard.ts';
 import type { GroupSums } from '../../history/accountGroups.ts';
@@ -71,11 +71,13 @@ interface WrittenFile {
 /**
  * Writes a model in shards, each rank those of its accounts. The names have the content's checksum in them, and the manifest
  * comes last: until then the model that had its name before is whole; then the shards of that are removed. Called by all ranks.
- * @param path  of the manifest, in a folder that all ranks share
+ * @param name  of the manifest, in a folder that all ranks share
  * @param count shards
  * @returns bytes of all files
  */
-export function saveSharded(model: ShardedModel, path: string, count: number, ranks: Ranks): number {
+export function saveSharded(model: ShardedModel, name: string, count: number, ranks: Ranks): number {
+  // The shards lie beside the manifest, wherever a link of that name leads to.
+  const path = realPath(name);
   requireShardCount(count, ranks);
   const perRank = count / ranks.size;
   const written: WrittenFile[] = [];
@@ -230,9 +232,8 @@ function finish(manifest: Manifest, path: string, { hosts }: Ranks, perRank: num
   } finally {
     file.abandon();
   }
-  const own = new Set([manifest.base, ...manifest.shards].map((one) => one.file));
   removeLeftParts(path);
-  removeBeside(path, (name) => isOfModel(basename(path), name) && !own.has(name));
+  removeShards(path, [manifest.base, ...manifest.shards]);
 }
 
 function sizeSeen(path: string): number {
@@ -242,6 +243,12 @@ function sizeSeen(path: string): number {
     if (error instanceof InputError) return -1;
     throw error;
   }
+}
+
+/** Removes the bases and shards that models of this name have had. @param kept those that the present one has */
+export function removeShards(path: string, kept: readonly { file: string }[] = []): void {
+  const own = new Set(kept.map(({ file }) => file));
+  removeBeside(path, (name) => isOfModel(basename(path), name) && !own.has(name));
 }
 
 /** Whether a file is a base or a shard of some model in shards that has or had this name. */
