@@ -292,6 +292,18 @@ test('no output takes the place of a shard or base of its own model', () => {
   }
 });
 
+test('a shard or base in the place of the manifest is refused with what to name', () => {
+  const [, base, shard] = filesOf('m.model', 'own').sort((a, b) => a.length - b.length);
+  const next = 'Name its manifest, the file beside it whose name ends before the 16 digits.';
+  for (const [file, what] of [
+    [base, 'is the base of a model in shards.'],
+    [shard, 'is one shard of a model.'],
+  ]) {
+    const { status, stderr } = run('score', `own/${file}`, 'train.csv');
+    assert.deepEqual([status, stderr], [1, `ip-insights: own/${file}: ${what} ${next}\n`]);
+  }
+});
+
 test('a model in one file in the place of a manifest: the shards go', () => {
   mkdirSync(at('place'));
   done('train', 'train.csv', ...BASE, '--model', 'place/m.model', '--sharded', '--shards', '2');

@@ -91,6 +91,8 @@ export const cardSchema = z.strictObject({
 export type FileCard = z.infer<typeof cardSchema>;
 
 /** The model file, version 4 (docs/model-file.md). */
+const NAME_MANIFEST = 'Name its manifest, the file beside it whose name ends before the 16 digits.';
+
 export const MODEL_FILE: FileKind<FileCard> = {
   magic: 'IPINSGHT',
   version: 4,
@@ -98,6 +100,10 @@ export const MODEL_FILE: FileKind<FileCard> = {
   makeOne: 'Train one: ip-insights train.',
   getAnother: 'Copy it again, or retrain.',
   makeAgain: 'Retrain.',
+  mistaken: {
+    IPINSHRD: `is one shard of a model. ${NAME_MANIFEST}`,
+    IPINBASE: `is the base of a model in shards. ${NAME_MANIFEST}`,
+  },
   card: cardSchema,
   layout(card) {
     const accounts = accountShape(card);

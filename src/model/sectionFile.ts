@@ -40,6 +40,8 @@ export interface FileKind<Card> {
   getAnother: string;
   /** the next step where this one is of no use: `Retrain.` */
   makeAgain: string;
+  /** files that are often taken for one of this kind: the sentence for each, by its magic */
+  mistaken?: Readonly<Record<string, string>>;
   /** what describes the content: the first key of the header */
   card: z.ZodType<Card>;
   /** The sections and their shapes: what is written, and what a reader insists on. */
@@ -353,6 +355,8 @@ function readHeader<Card>(
   if (sizeBytes === 0) throw new InputError(`${name}: is empty, expected ${kind.what}. ${kind.makeOne}`);
   const start = source.piece(0, Math.min(PREAMBLE_BYTES, sizeBytes)).slice();
   if (new TextEncoder().encode(kind.magic).some((byte, i) => start[i] !== byte)) {
+    const other = kind.mistaken?.[new TextDecoder().decode(start.subarray(0, kind.magic.length))];
+    if (other !== undefined) throw new InputError(`${name}: ${other}`);
     const next = start[0] === 0x1f && start[1] === 0x8b ? 'It is gzip: unpack it first.' : kind.makeOne;
     throw new InputError(
       `${name}: is not ${kind.what} of ip-insights: it does not start with "${kind.magic}". ${next}`,
