@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { counted, InputError } from '../../errors.ts';
 import { realPath } from '../../files/atomicFile.ts';
@@ -19,6 +20,8 @@ const DIGEST_BYTES = 32;
 
 /** Whether a file is the manifest of a model in shards. One that cannot be read is none; who reads it will tell. */
 export function isManifest(path: string): boolean {
+  // What a pipe has to say is said once.
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
   let file: OpenFile;
   try {
     file = new OpenFile(path);
