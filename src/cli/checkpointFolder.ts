@@ -1,4 +1,4 @@
-import { mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { counted, InputError } from '../errors.ts';
 import type { Events } from '../events/events.ts';
@@ -17,6 +17,16 @@ const FILE_NAMES: Record<TrainingStage, string> = { fit: 'fit.checkpoint', final
 
 /** What a job that breaks off says to whoever keeps no checkpoints. */
 export const NOTHING_KEPT = 'No checkpoint was kept; --checkpoint FOLDER keeps one after every epoch.';
+
+/** How a job that broke off goes on. @param path the last checkpoint; undefined: there is none yet */
+export const continuation = (path: string | undefined): string =>
+  path === undefined
+    ? 'No checkpoint was kept yet: run the same command again.'
+    : `Continue from ${path}: run the same command again, with any number of ranks.`;
+
+/** The last checkpoint in a folder: the training comes after the fit. */
+export const latestCheckpoint = (folder: string): string | undefined =>
+  [FILE_NAMES.final, FILE_NAMES.fit].map((name) => join(folder, name)).find((path) => existsSync(path));
 
 /**
  * `--checkpoint`: the last checkpoint of a training as a file in a folder. With several ranks each has one of the same folder, and
@@ -56,7 +66,7 @@ export class CheckpointFolder implements CheckpointKeeper {
     this.#tell = isFirst ? tell : () => {};
     this.#ranks = ranks;
     this.#place = place;
-    ranks.advise('No checkpoint was kept yet: run the same command again.');
+    ranks.advise(continuation(undefined));
     if (!isFirst) return;
     try {
       mkdirSync(folder, { recursive: true });
@@ -106,7 +116,7 @@ export class CheckpointFolder implements CheckpointKeeper {
   /** The file is whole: a job that breaks off says so. */
   #isKept(): void {
     this.keptIn = this.#path;
-    this.#ranks.advise(`Continue from ${this.#path}: run the same command again, with any number of ranks.`);
+    this.#ranks.advise(continuation(this.#path));
   }
 
   start(pause: () => void): void {

@@ -7,12 +7,12 @@ import {
   type ReadSummary,
   readTexts,
   requireEvents,
-  type SkipReason,
 } from '../events/readEvents.ts';
 import { countEntities, type RankEvents, routeEvents } from '../events/routeEvents.ts';
 import { FileAtRest } from '../files/fingerprint.ts';
 import { inputName } from '../files/input.ts';
 import { cutFiles, isGzip, sharedFileSize } from '../files/shard.ts';
+import { toldByAll } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { RANKS, requireSameFiles } from '../mpi/sameFiles.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
@@ -115,14 +115,8 @@ export async function textsOf(ranks: Ranks, paths: string[]): Promise<EventText[
 
 /** What all ranks have read, of what each has. Called by all ranks. */
 export function addedUp(ranks: Ranks, own: ReadSummary): ReadSummary {
-  const told = ranks.gatherAll(
-    new TextEncoder().encode(JSON.stringify({ ...own, skipped: [...own.skipped] })),
-  );
   const all: ReadSummary = { lines: 0, events: 0, headerLines: 0, blankLines: 0, skipped: new Map() };
-  for (const bytes of told) {
-    const one: Omit<ReadSummary, 'skipped'> & { skipped: [SkipReason, number][] } = JSON.parse(
-      new TextDecoder().decode(bytes),
-    );
+  for (const one of toldByAll(ranks, { ...own, skipped: [...own.skipped] })) {
     all.lines += one.lines;
     all.events += one.events;
     all.headerLines += one.headerLines;

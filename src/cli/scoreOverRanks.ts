@@ -2,6 +2,7 @@ import { closeSync, openSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { grown } from '../events/events.ts';
 import { HashedEvents } from '../events/hashedEvents.ts';
 import { EventReader, type EventRecord, formatReadSummary } from '../events/readEvents.ts';
 import { AtomicFile, removeLeftParts } from '../files/atomicFile.ts';
@@ -12,6 +13,7 @@ import { askOwners, ByteRows } from '../model/shards/askOwners.ts';
 import { loadRankPart, type RankPart } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
+import { totals } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { requireSameFiles } from '../mpi/sameFiles.ts';
 import { version } from '../version.ts';
@@ -96,13 +98,6 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
   }
 }
 
-/** Whole numbers, added up over the ranks. */
-function totals(ranks: Ranks, ...counts: number[]): number[] {
-  const sums = Float64Array.from(counts);
-  ranks.sumOfIntegers(sums);
-  return [...sums];
-}
-
 /** Who waits for others when it is ended leaves what it was writing: so all remove that first, and wait for who has failed to tell it. */
 async function endTogether(ranks: Ranks, file: PartOfOutput, failure: Error | undefined): Promise<void> {
   file.abandon();
@@ -143,11 +138,7 @@ class ScoredBlock {
     this.events.add(bytes, entityStart, entityEnd, words);
     const start = this.#ends.at(-1) ?? 0;
     const end = start + entityEnd - entityStart;
-    if (end > this.#names.length) {
-      const larger = new Uint8Array(Math.max(end, this.#names.length * 2));
-      larger.set(this.#names.subarray(0, start));
-      this.#names = larger;
-    }
+    if (end > this.#names.length) this.#names = grown(this.#names, Math.max(end, this.#names.length * 2));
     this.#names.set(bytes.subarray(entityStart, entityEnd), start);
     this.#ends.push(end);
     this.#times.push(time);

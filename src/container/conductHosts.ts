@@ -3,8 +3,10 @@ import { existsSync, rmSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { InputError, quoted } from '../errors.ts';
+import { continuation, latestCheckpoint, NOTHING_KEPT } from '../cli/checkpointFolder.ts';
+import { InputError } from '../errors.ts';
 import { SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
+import { secondsSetting } from '../mpi/secondsSetting.ts';
 import { version } from '../version.ts';
 import { inJobWords } from './failure.ts';
 import { OtherHosts, type Outcome } from './hostMeeting.ts';
@@ -14,18 +16,11 @@ import { OPT_ML } from './optMl.ts';
 import { makeKeys, makeSecretFolder, programPath, writeClientSettings } from './secureShell.ts';
 
 const MAIN = join(import.meta.dirname, 'main.js');
-const LIMIT = 'IP_INSIGHTS_HOSTS_SECONDS';
 /** mpirun ends a job one of whose computers is gone within seconds; not so where that is frozen. */
 const ENDING_MILLISECONDS = 5000;
 
 /** How long hosts wait for each other, in seconds: instances start minutes apart. @throws InputError */
-export function meetingSeconds(): number {
-  const text = process.env[LIMIT] ?? '';
-  if (text === '') return 600;
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-  if (value >= 2) return value;
-  throw new InputError(`${LIMIT}: expected whole seconds from 2 to 999999, got ${quoted(text)}.`);
-}
+export const meetingSeconds = (): number => secondsSetting(process.env, 'IP_INSIGHTS_HOSTS_SECONDS', 600);
 
 /** The address of this host on the network of the job. @throws InputError where there is no such network */
 export function ownAddress({ networkInterface }: JobHosts): string {
@@ -153,13 +148,7 @@ class Conductor {
 /** What a job that has broken off says of its checkpoint. */
 function whatIsKept(): string {
   const { checkpoints } = OPT_ML;
-  if (!existsSync(checkpoints)) {
-    return 'No checkpoint was kept; a CheckpointConfig keeps one after every epoch.';
-  }
-  const files = ['training.checkpoint', 'fit.checkpoint'].map((name) => join(checkpoints, name));
-  const kept = files.find((file) => existsSync(file));
-  if (kept === undefined) return 'No checkpoint was kept yet: start the same job again.';
-  return `Continue from ${kept}: start the same job again with these checkpoints.`;
+  return inJobWords(existsSync(checkpoints) ? continuation(latestCheckpoint(checkpoints)) : NOTHING_KEPT);
 }
 
 /** How mpirun ended. */

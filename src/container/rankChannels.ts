@@ -7,6 +7,7 @@ import { formatReadSummary, readTexts } from '../events/readEvents.ts';
 import { FileAtRest, fingerprint } from '../files/fingerprint.ts';
 import { readChunks } from '../files/input.ts';
 import { agree } from '../mpi/agreement.ts';
+import { toldByAll } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { SAME_FILES } from '../mpi/sameFiles.ts';
 import { type ChannelName, channelFolder, type Distribution, findFiles, foundText } from './channels.ts';
@@ -46,9 +47,7 @@ export function findRankChannel(
   const { files, empty, hidden } = findFiles(name);
   const nameOf = (path: string) => relative(folder, path).split(sep).join('/');
   const own: Listing = { names: files.map(nameOf), empty, hidden };
-  const listings = ranks
-    .gatherAll(new TextEncoder().encode(JSON.stringify(own)))
-    .map((bytes): Listing => JSON.parse(new TextDecoder().decode(bytes.slice())));
+  const listings = toldByAll(ranks, own);
   const holders = new Map<string, number[]>();
   for (const [rank, { names }] of listings.entries()) {
     for (const one of names) holders.set(one, [...(holders.get(one) ?? []), rank]);

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { CheckpointFolder } from '../cli/checkpointFolder.ts';
+import { CheckpointFolder, NOTHING_KEPT } from '../cli/checkpointFolder.ts';
 import { readProviderTable } from '../cli/providerTable.ts';
 import { routeToOwners } from '../cli/readOverRanks.ts';
 import { savedText, thresholdText } from '../cli/trainingText.ts';
@@ -46,8 +46,6 @@ export async function runRankJob(hosts: JobHosts): Promise<number> {
   return status;
 }
 
-const NOTHING_KEPT = 'No checkpoint was kept; a CheckpointConfig keeps one after every epoch.';
-
 async function train(ranks: Ranks, { current }: JobHosts): Promise<void> {
   const started = performance.now();
   const isFirst = ranks.rank === 0;
@@ -57,7 +55,7 @@ async function train(ranks: Ranks, { current }: JobHosts): Promise<void> {
   const lines = new MetricLines(current, (line) => {
     if (isFirst) process.stdout.write(`${line}\n`);
   });
-  ranks.advise(NOTHING_KEPT);
+  ranks.advise(inJobWords(NOTHING_KEPT));
   const keeper = new JobKeeper(lines, ranks);
   const settings = readJobSettings(tell);
   const forms = readChannelForms();

@@ -1,6 +1,10 @@
-import { closeSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, statSync } from 'node:fs';
 import { InputError } from '../errors.ts';
 import { readFailure, readInto } from './input.ts';
+
+/** Whether a path leads to a file that has a size and can be read again: no pipe, no folder, and there is one. */
+export const isPlainFile = (path: string): boolean =>
+  statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 
 /** A file that is read at any place, as much as is wanted, without being in memory whole. */
 export class OpenFile {

@@ -13,7 +13,7 @@ import { Checkpoints } from './checkpointFile.ts';
 import type { VectorTraining } from './learner.ts';
 import type { EpochRecord } from './modelCard.ts';
 import { headerLength, headerOf, sealed, withHeader, written } from './sampleModelFile.ts';
-import { inMemory } from './sectionFile.ts';
+import { inMemory } from './source.ts';
 import { type CheckpointKeeper, trainModel } from './trainModel.ts';
 
 const address = (i: number) => (i % 5 === 0 ? `2001:db8:${i % 3}::${i}` : `10.${i % 4}.${i % 7}.${i}`);

@@ -13,7 +13,8 @@ import type { VectorTraining } from './learner.ts';
 import type { EpochRecord } from './modelCard.ts';
 import { epochRecordSchema, hyperparametersSchema } from './modelFileKind.ts';
 import { requireSameFile } from './sameFile.ts';
-import { type FileKind, openSections, type Source, writeSections } from './sectionFile.ts';
+import { type FileKind, openSections, writeSections } from './sectionFile.ts';
+import type { Source } from './source.ts';
 
 const size = z.number().int().nonnegative();
 const cardSchema = z.strictObject({

@@ -14,7 +14,7 @@ import { complete, someEvents } from '../neural/trainingSamples.ts';
 import { TOTALS } from '../neural/trainingState.ts';
 import { Checkpoints } from './checkpointFile.ts';
 import type { EpochRecord } from './modelCard.ts';
-import { inMemory } from './sectionFile.ts';
+import { inMemory } from './source.ts';
 
 export interface Orders {
   given: Partial<Hyperparameters>;

@@ -3,7 +3,8 @@ import type { Ranks } from '../mpi/ranks.ts';
 import { ownAddressRows, type Range } from '../neural/ranks/rankPlan.ts';
 import { RankTraining } from '../neural/ranks/rankTraining.ts';
 import type { VectorTraining } from './learner.ts';
-import type { Bytes, Column, Source } from './sectionFile.ts';
+import type { Column } from './sectionFile.ts';
+import type { Bytes, Source } from './source.ts';
 
 /** What one process has of a section, and what it adds to the file. */
 export interface SectionPart {

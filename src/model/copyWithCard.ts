@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
-import { checkHead, type FileKind, headOf, requireDigest, type Source } from './sectionFile.ts';
+import { checkHead, type FileKind, headOf, requireDigest } from './sectionFile.ts';
+import type { Source } from './source.ts';
 
 /**
  * Copies a file with another card, piece by piece, so that others may work in between: its sections keep their bytes.

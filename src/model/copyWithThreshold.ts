@@ -1,7 +1,7 @@
 import { copyWithCard } from './copyWithCard.ts';
 import type { ModelThreshold } from './modelCard.ts';
 import { MODEL_FILE } from './modelFileKind.ts';
-import type { Source } from './sectionFile.ts';
+import type { Source } from './source.ts';
 
 /**
  * Copies a model file with another threshold; nothing else changes.

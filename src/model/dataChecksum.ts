@@ -4,7 +4,8 @@ import type { Ranks } from '../mpi/ranks.ts';
 import type { TrainingPairs } from '../neural/miniBatch.ts';
 import type { PrefixRows } from '../neural/prefixRows.ts';
 import { philox } from '../random/philox.ts';
-import { type Column, inMemory, pieces } from './sectionFile.ts';
+import type { Column } from './sectionFile.ts';
+import { inMemory, pieces } from './source.ts';
 
 /*
  * What tells data of different trainings apart, whoever has which part of it: a sum over all records of words that are mixed

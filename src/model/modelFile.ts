@@ -24,9 +24,10 @@ import {
 import { Model } from './model.ts';
 import type { ModelCard } from './modelCard.ts';
 import { type AccountShape, type FileCard, MODEL_FILE } from './modelFileKind.ts';
-import { type Bytes, type Checksum, type Column, readSections, writeSections } from './sectionFile.ts';
+import { type Checksum, type Column, readSections, writeSections } from './sectionFile.ts';
 import { SeenEntities } from './seenEntities.ts';
 import { isPart, type OpenPart, readPart } from './shards/modelPart.ts';
+import type { Bytes } from './source.ts';
 
 const vectorColumns = (of: string, vectors: Vectors): Record<string, Column[]> =>
   isBytes(vectors)

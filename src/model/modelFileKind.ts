@@ -90,9 +90,9 @@ export const cardSchema = z.strictObject({
 });
 export type FileCard = z.infer<typeof cardSchema>;
 
-/** The model file, version 4 (docs/model-file.md). */
 const NAME_MANIFEST = 'Name its manifest, the file beside it whose name ends before the 16 digits.';
 
+/** The model file, version 4 (docs/model-file.md). */
 export const MODEL_FILE: FileKind<FileCard> = {
   magic: 'IPINSGHT',
   version: 4,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { counted, InputError } from '../errors.ts';
 import type { Ranks } from '../mpi/ranks.ts';
-import { digestOf, type Source } from './sectionFile.ts';
+import { digestOf } from './sectionFile.ts';
+import type { Source } from './source.ts';
 
 /** More than a header takes. */
 const HEAD_BYTES = 2 ** 16;

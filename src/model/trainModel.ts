@@ -12,6 +12,7 @@ import { History } from '../history/history.ts';
 import { gathered } from '../history/rankColumns.ts';
 import { IPV4_RUNGS, IPV6_RUNGS } from '../history/rungs.ts';
 import { availableKernels } from '../kernels/available.ts';
+import { totals } from '../mpi/ofAllRanks.ts';
 import { alone, type Ranks } from '../mpi/ranks.ts';
 import { completeHyperparameters, type Hyperparameters } from '../neural/hyperparameters.ts';
 import { IPV4_PREFIX_LENGTHS, IPV6_PREFIX_LENGTHS } from '../neural/prefixLevels.ts';
@@ -346,11 +347,4 @@ function describe(events: Events, ranks: Ranks): Described {
     firstTime: timed ? firstTime : null,
     lastTime: timed ? lastTime : null,
   };
-}
-
-/** Whole numbers, added up over the ranks. */
-function totals(ranks: Ranks, ...counts: number[]): number[] {
-  const sums = Float64Array.from(counts);
-  ranks.sumOfIntegers(sums);
-  return [...sums];
 }

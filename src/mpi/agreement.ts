@@ -1,4 +1,5 @@
 import { InputError, quoted } from '../errors.ts';
+import { toldByAll } from './ofAllRanks.ts';
 import type { Ranks } from './ranks.ts';
 
 /**
@@ -12,8 +13,7 @@ export function agree(
   facts: Readonly<Record<string, string>>,
   advice = 'Start every rank with the same version and options.',
 ): void {
-  const told = ranks.gatherAll(new TextEncoder().encode(JSON.stringify(facts)));
-  const all: Record<string, string>[] = told.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
+  const all = toldByAll(ranks, facts);
   const names = [...new Set(all.flatMap((one) => Object.keys(one)))];
   const differences = names.flatMap((name) => {
     const values = all.map((one) => (Object.hasOwn(one, name) ? one[name] : undefined));

@@ -2,13 +2,14 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { InputError, quoted } from '../errors.ts';
+import { InputError } from '../errors.ts';
 import { isRunning, leaveSignals, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { findLauncher, type Launcher, markAsRank } from './launcher.ts';
 import { type Exit, type MpiHandle, MpiRanks } from './mpiRanks.ts';
 import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
 import { OPERATIONS, Progress } from './progress.ts';
 import { alone, type Ranks } from './ranks.ts';
+import { secondsSetting } from './secondsSetting.ts';
 import { DEFAULT_LIMITS, named, type WatchLimits } from './watch.ts';
 import type { Neighbourhood, WatchCommand, WatchOrders } from './watchThread.ts';
 
@@ -56,13 +57,7 @@ export async function openRanks(host = hostname()): Promise<Ranks> {
 
 /** Limits in IP_INSIGHTS_MPI_SILENT_SECONDS and IP_INSIGHTS_MPI_LATE_SECONDS. @throws InputError */
 function limitsOf(environment: Record<string, string | undefined>): WatchLimits {
-  const seconds = (name: string, preset: number) => {
-    const text = environment[name];
-    if (text === undefined || text === '') return preset;
-    const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= 2) return value;
-    throw new InputError(`${name}: expected whole seconds from 2 to 999999, got ${quoted(text)}.`);
-  };
+  const seconds = (name: string, preset: number) => secondsSetting(environment, name, preset);
   return {
     silentSeconds: seconds('IP_INSIGHTS_MPI_SILENT_SECONDS', DEFAULT_LIMITS.silentSeconds),
     lateSeconds: seconds('IP_INSIGHTS_MPI_LATE_SECONDS', DEFAULT_LIMITS.lateSeconds),

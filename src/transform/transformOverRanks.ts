@@ -4,6 +4,7 @@ import { joinFiles, removeFiles } from '../files/joinFiles.ts';
 import { loadRankPart } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
+import { toldByAll } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { requireSameFiles } from '../mpi/sameFiles.ts';
 import { findFiles, ownFiles } from './inputFiles.ts';
@@ -60,8 +61,7 @@ export async function transformOverRanks(
   await Promise.all([running, crew.serve(options.form, running)]);
   if (job.failures.length > 0) job.forget();
   const report: RankReport = { counts: job.counts, failures: job.failures };
-  const told = ranks.gatherAll(new TextEncoder().encode(JSON.stringify(report)));
-  const all: RankReport[] = told.map((bytes) => JSON.parse(new TextDecoder().decode(bytes)));
+  const all = toldByAll(ranks, report);
   const files = ranks.rank === 0 ? joinParts(settings, ranks, all, tell) : 0;
   ranks.barrier();
   const sum = (of: 'records' | 'bad') => all.reduce((total, { counts }) => total + counts[of], 0);

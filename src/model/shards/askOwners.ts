@@ -1,3 +1,4 @@
+import { grown } from '../../events/events.ts';
 import { HashedEvents } from '../../events/hashedEvents.ts';
 import type { RankPart } from './rankPart.ts';
 
@@ -13,11 +14,8 @@ export class ByteRows {
   /** The bytes are copied. */
   add(row: Uint8Array): void {
     const needed = this.#length + row.length;
-    if (needed > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(needed, this.#bytes.length * 2));
-      larger.set(this.#bytes.subarray(0, this.#length));
-      this.#bytes = larger;
-    }
+    if (needed > this.#bytes.length)
+      this.#bytes = grown(this.#bytes, Math.max(needed, this.#bytes.length * 2));
     this.#bytes.set(row, this.#length);
     this.#length = needed;
     this.#ends.push(needed);

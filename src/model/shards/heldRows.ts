@@ -1,4 +1,5 @@
 import { hashModulo } from '../../events/entityHash.ts';
+import { lowerBound } from '../../ranking/lowerBound.ts';
 
 /** Which shard each entity belongs to, and which rows of the entity table are here. K shards, numbered from 1. */
 export class HeldRows {
@@ -6,7 +7,7 @@ export class HeldRows {
   readonly shards: readonly number[];
   /** K */
   readonly count: number;
-  readonly #borders: readonly number[];
+  readonly #borders: Float64Array; // (K + 1)
   /** what is added to a row of a shard to have its place here; NaN for those elsewhere */
   readonly #moves: Float64Array; // (K + 1)
 
@@ -14,7 +15,7 @@ export class HeldRows {
   constructor(shards: readonly number[], borders: readonly number[]) {
     this.shards = shards;
     this.count = borders.length - 1;
-    this.#borders = borders;
+    this.#borders = Float64Array.from(borders);
     this.#moves = new Float64Array(this.count + 1).fill(Number.NaN);
     let rows = 0;
     for (const shard of shards) {
@@ -38,14 +39,8 @@ export class HeldRows {
   }
 
   shardOfRow(row: number): number {
-    const borders = this.#borders;
-    let [low, high] = [1, this.count];
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (borders[middle] <= row) low = middle + 1;
-      else high = middle;
-    }
-    return low;
+    // The first that ends behind it.
+    return lowerBound(this.#borders, row + 1, 1, this.count);
   }
 
   /**

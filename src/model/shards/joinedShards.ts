@@ -1,15 +1,8 @@
 import { InputError } from '../../errors.ts';
 import { keysInOrder } from '../../history/placeSums.ts';
 import { type FileCard, MODEL_FILE } from '../modelFileKind.ts';
-import {
-  type Bytes,
-  type Column,
-  elements,
-  fileBytes,
-  type SectionShape,
-  TYPES,
-  writeSections,
-} from '../sectionFile.ts';
+import { type Column, elements, fileBytes, type SectionShape, TYPES, writeSections } from '../sectionFile.ts';
+import type { Bytes } from '../source.ts';
 import type { ShardedFiles } from './shardedFiles.ts';
 import {
   BASE_FILE,

@@ -1,7 +1,8 @@
 import type { GroupSums } from '../../history/accountGroups.ts';
 import { indexed, type PopulationParts, type StoredFamily } from '../../history/populationParts.ts';
 import type { FileCard } from '../modelFileKind.ts';
-import { type Bytes, type Checksum, type Column, readSections, type Sections } from '../sectionFile.ts';
+import { type Checksum, type Column, readSections, type Sections } from '../sectionFile.ts';
+import type { Bytes } from '../source.ts';
 import { HeldRows } from './heldRows.ts';
 import { MODEL_PART, type PartCard } from './shardKinds.ts';
 

@@ -49,15 +49,19 @@ const manifestSchema = z.strictObject({
 export type Manifest = z.infer<typeof manifestSchema>;
 
 const SPLIT_AGAIN = 'Split the model or train again.';
-const getAnother = 'Copy it again, or split the model or train again.';
+
+/** What is the same of all of them. */
+const OF_SHARDS = {
+  version: 1,
+  makeOne: SPLIT_AGAIN,
+  getAnother: 'Copy it again, or split the model or train again.',
+  makeAgain: SPLIT_AGAIN,
+};
 
 export const MANIFEST_FILE: FileKind<Manifest> = {
+  ...OF_SHARDS,
   magic: 'IPINMNFS',
-  version: 1,
   what: 'the manifest of a model in shards',
-  makeOne: SPLIT_AGAIN,
-  getAnother,
-  makeAgain: SPLIT_AGAIN,
   card: manifestSchema,
   layout: () => [],
 };
@@ -70,12 +74,9 @@ const baseSchema = z.strictObject({ model: cardSchema, everybody: everybodySchem
 export type BaseCard = z.infer<typeof baseSchema>;
 
 export const BASE_FILE: FileKind<BaseCard> = {
+  ...OF_SHARDS,
   magic: 'IPINBASE',
-  version: 1,
   what: 'the base of a model in shards',
-  makeOne: SPLIT_AGAIN,
-  getAnother,
-  makeAgain: SPLIT_AGAIN,
   card: baseSchema,
   layout: ({ model, everybody }) => [
     ...networkSections(model),
@@ -123,12 +124,9 @@ const shardSchema = z.strictObject({
 export type ShardCard = z.infer<typeof shardSchema>;
 
 export const SHARD_FILE: FileKind<ShardCard> = {
+  ...OF_SHARDS,
   magic: 'IPINSHRD',
-  version: 1,
   what: 'a shard of a model',
-  makeOne: SPLIT_AGAIN,
-  getAnother,
-  makeAgain: SPLIT_AGAIN,
   card: shardSchema,
   layout: ({ accounts }) => [...entityVectorSections(accounts), ...accountSections(accounts)],
 };
@@ -146,12 +144,9 @@ export type PartCard = z.infer<typeof partSchema>;
 
 /** Some shards of a model with its base, as they lie in memory; never a file. */
 export const MODEL_PART: FileKind<PartCard> = {
+  ...OF_SHARDS,
   magic: 'IPINPART',
-  version: 1,
   what: 'a part of a model',
-  makeOne: SPLIT_AGAIN,
-  getAnother,
-  makeAgain: SPLIT_AGAIN,
   card: partSchema,
   layout: ({ model, everybody, accounts }) => [
     ...entityVectorSections(accounts),

@@ -1,9 +1,8 @@
-import { statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { counted, InputError } from '../../errors.ts';
 import { realPath } from '../../files/atomicFile.ts';
 import { fileSizeBytes } from '../../files/input.ts';
-import { OpenFile } from '../../files/openFile.ts';
+import { isPlainFile, OpenFile } from '../../files/openFile.ts';
 import { MODEL_FILE } from '../modelFileKind.ts';
 import { digestOf, type FileKind, openSections, type StoredSections } from '../sectionFile.ts';
 import {
@@ -21,7 +20,7 @@ const DIGEST_BYTES = 32;
 /** Whether a file is the manifest of a model in shards. One that cannot be read is none; who reads it will tell. */
 export function isManifest(path: string): boolean {
   // What a pipe has to say is said once.
-  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false;
+  if (!isPlainFile(path)) return false;
   let file: OpenFile;
   try {
     file = new OpenFile(path);

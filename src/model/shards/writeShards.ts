@@ -7,6 +7,7 @@ import { fileSizeBytes } from '../../files/input.ts';
 import { shardName } from '../../files/shard.ts';
 import type { GroupSums } from '../../history/accountGroups.ts';
 import type { PopulationParts } from '../../history/populationParts.ts';
+import { toldByAll } from '../../mpi/ofAllRanks.ts';
 import { alone, type Ranks } from '../../mpi/ranks.ts';
 import type { Weights } from '../../neural/network.ts';
 import { ENTITY_SHARDS, entityRowsOf } from '../../neural/ranks/rankPlan.ts';
@@ -16,7 +17,8 @@ import { fittedColumns } from '../historySections.ts';
 import type { Model } from '../model.ts';
 import { accountColumns, entityVectorColumns, fileCard, networkColumns } from '../modelFile.ts';
 import { accountShape, type FileCard } from '../modelFileKind.ts';
-import { type Bytes, type FileKind, writeSections } from '../sectionFile.ts';
+import { type FileKind, writeSections } from '../sectionFile.ts';
+import type { Bytes } from '../source.ts';
 import { accountsOfRows, figuresOfAll, type OwnAccounts } from './ownAccounts.ts';
 import { BASE_FILE, type ListedFile, MANIFEST_FILE, type Manifest, SHARD_FILE } from './shardKinds.ts';
 
@@ -86,12 +88,7 @@ export function saveSharded(model: ShardedModel, name: string, count: number, ra
     const shards = Array.from({ length: perRank }, (_, i) =>
       writeShard(model, ranks.rank * perRank + i, count, path, (file) => noted(written, file)),
     );
-    const told = ranks.gatherAll(
-      new TextEncoder().encode(JSON.stringify({ base: base && marksOf(base), shards })),
-    );
-    const all: { base?: Marks; shards: ShardMarks[] }[] = told.map((bytes) =>
-      JSON.parse(new TextDecoder().decode(bytes)),
-    );
+    const all = toldByAll(ranks, { base: base && marksOf(base), shards });
     const manifest = manifestOf(
       model.card,
       path,
