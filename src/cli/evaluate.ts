@@ -26,10 +26,8 @@ import { inputName, readWholeFile } from '../files/input.ts';
 import type { Model } from '../model/model.ts';
 import { loadModel } from '../model/savedModel.ts';
 import { loadRankPart } from '../model/shards/rankPart.ts';
-import { agree } from '../mpi/agreement.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
-import { version } from '../version.ts';
 import { readGroupRanges } from './groupTables.ts';
 import { integerOption, onBadLineOption, thresholdOptions } from './options.ts';
 import { requireFileName } from './outputFiles.ts';
@@ -91,7 +89,7 @@ export function evaluateCommand(): Command {
     )
     .option('--on-bad-line <what>', 'error: stop at the first bad line; skip: count it', 'error')
     .action((modelPath: string, flags: EvaluateFlags) =>
-      runRanks((ranks) =>
+      runRanks('evaluate', (ranks) =>
         ranks.size === 1
           ? evaluate(modelPath, flags, () => loadModel(modelPath))
           : evaluateOverRanks(ranks, modelPath, flags),
@@ -101,7 +99,6 @@ export function evaluateCommand(): Command {
 
 /** The first rank judges; the others answer what it asks about their accounts. */
 async function evaluateOverRanks(ranks: Ranks, modelPath: string, flags: EvaluateFlags): Promise<void> {
-  agree(ranks, { version });
   const part = loadRankPart(ranks, modelPath);
   if (ranks.rank !== 0) {
     answerFirst(part);

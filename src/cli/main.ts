@@ -3,7 +3,10 @@ import { Command, CommanderError } from 'commander';
 import { InputError, UsageError } from '../errors.ts';
 import { cleanUpOnSignals } from '../files/atomicFile.ts';
 import { version } from '../version.ts';
-import { refuseRanks } from './refuseRanks.ts';
+import { rankToTell, refuseRanks } from './refuseRanks.ts';
+
+/** What commander has to say of wrong usage: told with the rank that has it. */
+let usage = '';
 
 const program = new Command('ip-insights')
   .description(
@@ -12,6 +15,11 @@ const program = new Command('ip-insights')
   .version(version, '--version', 'print the version')
   .helpOption('--help', 'print this help')
   .showHelpAfterError('(--help says how to use it)')
+  .configureOutput({
+    writeErr: (text) => {
+      usage += text;
+    },
+  })
   .exitOverride();
 
 /** In the order of the help. */
@@ -46,9 +54,15 @@ async function main(argv: string[]): Promise<number> {
     await program.parseAsync(argv);
     return 0;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      process.stderr.write(`${await rankToTell(argv.slice(3))}${usage}`);
+      return 2;
+    }
     if (error instanceof InputError) {
-      process.stderr.write(`ip-insights: ${error.message}\n`);
+      // Whoever could not meet the others has said so, and as which rank.
+      const rank = error.message.startsWith('rank ') ? '' : await rankToTell(argv.slice(3));
+      process.stderr.write(`ip-insights: ${rank}${error.message}\n`);
       return error instanceof UsageError ? 2 : 1;
     }
     process.stderr.write(`ip-insights: unexpected failure, please report it\n${(error as Error).stack}\n`);

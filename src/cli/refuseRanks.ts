@@ -1,10 +1,15 @@
+import { hostname } from 'node:os';
 import { InputError, UsageError } from '../errors.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
-import { findLauncher } from '../mpi/launcher.ts';
+import { findLauncher, type Launcher } from '../mpi/launcher.ts';
 import { runRanks } from '../mpi/runRanks.ts';
+import { turnToTell } from '../mpi/turn.ts';
 
 /** What ranks do together; tasks of `--shard` are none. */
 const TOGETHER = ['train', 'score', 'transform', 'evaluate'];
+
+/** Whether a process is one of several tasks that have nothing to do with each other, or only tells how it is used. */
+const isByItself = (args: readonly string[]) => args.some((arg) => /^--(shard(=|$)|help$)/.test(arg));
 
 /**
  * Processes that a launcher started as ranks would all do the same, and write the same files.
@@ -12,7 +17,7 @@ const TOGETHER = ['train', 'score', 'transform', 'evaluate'];
  * @throws UsageError where a command that is for one process was started as several
  */
 export async function refuseRanks(command: string, args: readonly string[]): Promise<void> {
-  if (TOGETHER.includes(command) || args.some((arg) => /^--(shard(=|$)|help$)/.test(arg))) return;
+  if (TOGETHER.includes(command) || isByItself(args)) return;
   const refuse = (count: string) => {
     const shared = command === 'prepare' ? ', or share the input out with --shard' : '';
     throw new UsageError(
@@ -27,5 +32,23 @@ export async function refuseRanks(command: string, args: readonly string[]): Pro
     if (!(error instanceof InputError) || IP_INSIGHTS_MPI) throw error;
     refuse('several');
   }
-  await runRanks(async (ranks) => allOrNone(ranks, () => refuse(`${ranks.size} ranks`)));
+  await runRanks(command, async (ranks) => allOrNone(ranks, () => refuse(`${ranks.size} ranks`)));
+}
+
+/**
+ * As which rank this process tells an error that it has before it met the others; which of them does is for the first to tell, as
+ * they often have the same.
+ * @param args of the command line
+ * @returns `rank 3 (host): `; '' where it is none
+ */
+export async function rankToTell(args: readonly string[]): Promise<string> {
+  let launcher: Launcher | undefined;
+  try {
+    launcher = isByItself(args) ? undefined : findLauncher(process.env, process.pid);
+  } catch {
+    // Of a launcher that started no ranks of ours, this error is not the one to tell.
+  }
+  if (!launcher) return '';
+  await turnToTell(launcher.rank);
+  return `rank ${launcher.rank} (${hostname()}): `;
 }

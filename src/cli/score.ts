@@ -63,7 +63,7 @@ export function scoreCommand(): Command {
       // Tasks that share an input need not know of each other, whatever has started them.
       if (choice.shard) await scoreAlone();
       else {
-        await runRanks((ranks) =>
+        await runRanks('score', (ranks) =>
           ranks.size === 1 ? scoreAlone() : scoreOverRanks(ranks, modelPath, settings),
         );
       }

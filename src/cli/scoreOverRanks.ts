@@ -16,7 +16,6 @@ import { allOrNone } from '../mpi/allOrNone.ts';
 import { totals } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { requireSameFiles } from '../mpi/sameFiles.ts';
-import { version } from '../version.ts';
 import { tellOfPlainKernels } from './progress.ts';
 import { addedUp } from './readOverRanks.ts';
 import { isGzipName, requireThreshold, type ScoreSettings, verdictsText, writeAsIs } from './score.ts';
@@ -34,7 +33,7 @@ export async function scoreOverRanks(ranks: Ranks, path: string, settings: Score
   const isFirst = ranks.rank === 0;
   if (isFirst) tellOfPlainKernels();
   const facts = {
-    ...{ version, events, '--out': out ?? '-', '--threshold': String(settings.threshold) },
+    ...{ events, '--out': out ?? '-', '--threshold': String(settings.threshold) },
     ...{ '--only-flagged': String(onlyFlagged), '--no-reasons': String(!withReasons) },
     '--on-bad-line': onBadLine,
   };

@@ -13,7 +13,6 @@ import { runRanks } from '../mpi/runRanks.ts';
 import { SAME_FILES } from '../mpi/sameFiles.ts';
 import type { Hyperparameters } from '../neural/hyperparameters.ts';
 import { ENTITY_SHARDS } from '../neural/ranks/rankPlan.ts';
-import { version } from '../version.ts';
 import { CheckpointFolder, NOTHING_KEPT } from './checkpointFolder.ts';
 import {
   addHyperparameterOptions,
@@ -73,7 +72,7 @@ export function trainCommand(): Command {
     .option('--kernels <which>', 'auto: WebAssembly where it is to be had; plain: plain JavaScript', 'auto')
     .option('--on-bad-line <what>', 'error: stop at a line that is no event; skip: count it', 'error');
   return addHyperparameterOptions(command).action((events: string[], flags: TrainFlags) =>
-    runRanks((ranks) => run(ranks, events, flags)),
+    runRanks('train', (ranks) => run(ranks, events, flags)),
   );
 }
 
@@ -102,7 +101,7 @@ async function run(ranks: Ranks, events: string[], flags: TrainFlags): Promise<v
     [['--model', flags.model]],
   );
   const shards = allOrNone(ranks, () => shardsOption(flags, ranks));
-  agree(ranks, { version, ...factsOf(events, flags) });
+  agree(ranks, factsOf(events, flags));
   const tell = (line: string) => {
     if (ranks.rank === 0) process.stderr.write(`${line}\n`);
   };

@@ -242,17 +242,76 @@ syncBuiltinESMExports();
   );
 });
 
-test('what every rank must be started with is compared before anything is read', async () => {
-  const script = at('differing.sh');
+/** A job whose ranks have commands of their own, as mpirun starts them with ` : ` between. */
+function runEach(...commands: string[][]) {
+  const script = at('each.sh');
+  const cases = commands.map((args, rank) => `${rank}) exec "$0" ${[main, ...args].join(' ')};;`);
   writeFileSync(
     script,
-    `#!/bin/sh\nexec "$0.node" "$1" train train.csv --model x.model --epochs $((2 + OMPI_COMM_WORLD_RANK)) --seed 7\n`,
+    `#!/bin/sh\nset -- '${process.execPath}'\nexec sh -c 'case $OMPI_COMM_WORLD_RANK in ${cases.join(' ')} esac' "$1"\n`,
   );
-  writeFileSync(`${script}.node`, `#!/bin/sh\nexec ${process.execPath} "$@"\n`);
-  for (const file of [script, `${script}.node`]) chmodSync(file, 0o755);
-  const { status, stderr, told } = await runScript(2, [main], { cwd: folder, program: script });
-  assert.equal(status, 1, stderr);
-  assert.deepEqual(told, [
-    `rank 0 (${HOST}): --epochs: expected the same on all ranks, got "2" on rank 0 (${HOST}) and "3" on rank 1 (${HOST}). Start every rank with the same version and options.`,
-  ]);
+  chmodSync(script, 0o755);
+  return runScript(commands.length, [], { cwd: folder, program: script });
+}
+
+const QUICK = ['train', 'train.csv', '--model', 'x.model', '--seed', '7', '--epochs'];
+const ALIKE = 'Start every rank with the same version, command and options.';
+const DIFFERING: [name: string, other: string[], status: number, said: string][] = [
+  [
+    'options',
+    [...QUICK, '3'],
+    1,
+    `rank 0 (${HOST}): --epochs: expected the same on all ranks, got "2" on rank 0 (${HOST}) and "3" on rank 1 (${HOST}). ${ALIKE}`,
+  ],
+  [
+    'commands',
+    ['score', 'x.model', 'train.csv'],
+    1,
+    `rank 0 (${HOST}): command: expected the same on all ranks, got "train" on rank 0 (${HOST}) and "score" on rank 1 (${HOST}). ${ALIKE}`,
+  ],
+  [
+    'an option that there is not',
+    [...QUICK, '2', '--bogus'],
+    2,
+    `rank 1 (${HOST}): error: unknown option '--bogus'`,
+  ],
+  [
+    'wrong usage of a command',
+    ['score', 'x.model', 'train.csv', '--on-bad-line', 'stop'],
+    2,
+    `ip-insights: rank 1 (${HOST}): --on-bad-line: expected error or skip, got "stop".`,
+  ],
+];
+
+for (const [name, other, expected, said] of DIFFERING) {
+  test(`${name} of one rank end the job before anything is read, and are named with it`, async () => {
+    const { status, stderr } = await runEach([...QUICK, '2'], other);
+    assert.equal(status, expected, stderr);
+    assert.deepEqual(
+      stderr.split('\n').filter((line) => /rank \d/.test(line)),
+      [said],
+    );
+    assert.equal(existsSync(at('x.model')), false);
+  });
+}
+
+test('how many threads a rank has is its own business', async () => {
+  writeFileSync(at('larger.csv'), sampleLogins(15_000, 2));
+  // With these, one thread makes two mini-batches at once, and three make three.
+  const args = [
+    'larger.csv',
+    '--epochs',
+    '1',
+    '--vector-dim',
+    '8',
+    '--mini-batch-size',
+    '5000',
+    '--seed',
+    '7',
+  ];
+  trainAlone('alone.model', ...args);
+  const command = (threads: string) => ['train', ...args, '--threads', threads, '--model', 'ranks.model'];
+  const { status, stderr } = await runEach(command('1'), command('3'));
+  assert.equal(status, 0, stderr);
+  assert.ok(readFileSync(at('ranks.model')).equals(readFileSync(at('alone.model'))));
 });

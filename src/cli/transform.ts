@@ -11,7 +11,6 @@ import type { TransformOptions } from '../transform/options.ts';
 import { TransformJob } from '../transform/transformJob.ts';
 import { type RankJobSettings, transformOverRanks } from '../transform/transformOverRanks.ts';
 import { transformStream } from '../transform/transformStream.ts';
-import { version } from '../version.ts';
 import { integerOption, numberOption } from './options.ts';
 import { startProgress, tellOfPlainKernels } from './progress.ts';
 import { SHARD_HELP, shardOption } from './shardOption.ts';
@@ -79,7 +78,7 @@ export function transformCommand(): Command {
       const job = { model, inputs, out, options, threads };
       // Tasks that share inputs need not know of each other, whatever has started them.
       if (shard) return runJob({ ...job, shard });
-      return runRanks((ranks) => (ranks.size === 1 ? runAlone(job) : runOverRanks(ranks, job)));
+      return runRanks('transform', (ranks) => (ranks.size === 1 ? runAlone(job) : runOverRanks(ranks, job)));
     });
 }
 
@@ -101,7 +100,8 @@ async function runOverRanks(ranks: Ranks, job: RankJobSettings): Promise<void> {
   if (isFirst) tellOfPlainKernels();
   const { inputs, out, options } = job;
   const facts = {
-    ...{ version, input: inputs.join(' '), '--out': out ?? 'nothing' },
+    input: inputs.join(' '),
+    '--out': out ?? 'nothing',
     options: JSON.stringify(options),
   };
   const summary = await transformOverRanks(ranks, job, facts, (text) => process.stderr.write(`${text}\n`));

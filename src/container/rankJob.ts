@@ -11,7 +11,6 @@ import { agree } from '../mpi/agreement.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { runRanks } from '../mpi/runRanks.ts';
 import { SAME_FILES } from '../mpi/sameFiles.ts';
-import { version } from '../version.ts';
 import { type ChannelName, readChannelForms } from './channels.ts';
 import { inJobWords } from './failure.ts';
 import { CHECKPOINT_MINUTES, requireOutputs, requireValidation } from './jobFiles.ts';
@@ -42,7 +41,7 @@ export async function runRankJob(hosts: JobHosts): Promise<number> {
       throw error;
     }
   };
-  await runRanks(main, hosts.current);
+  await runRanks('train', main, hosts.current);
   return status;
 }
 
@@ -110,7 +109,6 @@ function factsOf(
   const settings = { ...hyperparameters, ...threshold, ...others };
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
   return {
-    'version of ip-insights': version,
     channels: channels.join(', '),
     ...Object.fromEntries(given.map(([name, value]) => [`hyperparameter ${name}`, String(value)])),
   };

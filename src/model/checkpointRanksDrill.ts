@@ -29,7 +29,7 @@ export interface Orders {
 const { given, keep, from, later = 50 }: Orders = JSON.parse(process.argv[2]);
 const EVENTS = 400;
 
-await runRanks(async (ranks) => {
+await runRanks('drill', async (ranks) => {
   const h = complete({ miniBatchSize: 150, numEntityVectors: 40, ...given });
   const training = sampleTraining(ranks, someEvents(EVENTS), h, 'auto', 1);
   const validation = someEvents(later);

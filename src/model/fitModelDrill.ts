@@ -185,7 +185,7 @@ function fitted(name: string, ranks: Ranks): string {
   });
 }
 
-await runRanks(async (ranks) => {
+await runRanks('drill', async (ranks) => {
   for (const name of Object.keys(SAMPLES)) {
     const line = fitted(name, ranks);
     if (ranks.rank === 0) process.stdout.write(`${line}\n`);

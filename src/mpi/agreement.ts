@@ -11,7 +11,7 @@ import type { Ranks } from './ranks.ts';
 export function agree(
   ranks: Ranks,
   facts: Readonly<Record<string, string>>,
-  advice = 'Start every rank with the same version and options.',
+  advice = 'Start every rank with the same version, command and options.',
 ): void {
   const all = toldByAll(ranks, facts);
   const names = [...new Set(all.flatMap((one) => Object.keys(one)))];

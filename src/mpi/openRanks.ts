@@ -1,6 +1,5 @@
 import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
 import { isRunning, leaveSignals, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
@@ -10,6 +9,7 @@ import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
 import { OPERATIONS, Progress } from './progress.ts';
 import { alone, type Ranks } from './ranks.ts';
 import { secondsSetting } from './secondsSetting.ts';
+import { turnToTell } from './turn.ts';
 import { DEFAULT_LIMITS, named, type WatchLimits } from './watch.ts';
 import type { Neighbourhood, WatchCommand, WatchOrders } from './watchThread.ts';
 
@@ -23,10 +23,6 @@ interface Introduction {
 
 /** Longest introduction, in bytes: a host's name has at most 64. */
 const INTRODUCTION_BYTES = 512;
-
-/** Within this a launcher ends the others where one has ended: mpirun takes a second. */
-const TURN_MILLISECONDS = 3000;
-const MOST_TURNS_MILLISECONDS = 15_000;
 
 /** News of a failure comes within it; a launcher ends by force whoever has not ended after a second. */
 const HEARD_MILLISECONDS = 400;
@@ -49,8 +45,7 @@ export async function openRanks(host = hostname()): Promise<Ranks> {
     return ranks;
   } catch (error) {
     if (error instanceof InputError) error.message = `rank ${launcher.rank} (${host}): ${error.message}`;
-    // Often all have the same error, and the first one that ends has the launcher end the others.
-    await delay(Math.min(launcher.rank * TURN_MILLISECONDS, MOST_TURNS_MILLISECONDS));
+    await turnToTell(launcher.rank);
     throw error;
   }
 }

@@ -64,7 +64,7 @@ test('options that differ are named by rank, host and value, once', async () => 
   const { status, told, stdout } = await runJob(3, ['agree', '7', '7', '8']);
   assert.equal(status, 1);
   assert.deepEqual(told, [
-    `rank 0 (${here}): --seed: expected the same on all ranks, got "7" on rank 0 (${here}) and "8" on rank 2 (${here}). Start every rank with the same version and options.`,
+    `rank 0 (${here}): --seed: expected the same on all ranks, got "7" on rank 0 (${here}) and "8" on rank 2 (${here}). Start every rank with the same version, command and options.`,
   ]);
   assert.equal(stdout, '');
 });
@@ -73,7 +73,7 @@ test('an option that a rank lacks is named, too', async () => {
   const { status, told } = await runJob(2, ['agree', '7']);
   assert.equal(status, 1);
   assert.deepEqual(told, [
-    `rank 0 (${here}): --seed: expected the same on all ranks, got "7" on rank 0 (${here}) and nothing on rank 1 (${here}). Start every rank with the same version and options.`,
+    `rank 0 (${here}): --seed: expected the same on all ranks, got "7" on rank 0 (${here}) and nothing on rank 1 (${here}). Start every rank with the same version, command and options.`,
   ]);
 });
 

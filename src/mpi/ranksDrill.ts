@@ -219,7 +219,7 @@ if (!isMainThread) {
     if (drill === 'alone') operations(alone(hostname()), 20);
     else if (drill === 'open') await (await openRanks()).end();
     else
-      await runRanks(async (ranks) => {
+      await runRanks('drill', async (ranks) => {
         await drills[drill](ranks);
         say(`rank ${ranks.rank} of ${ranks.size} done`);
       });

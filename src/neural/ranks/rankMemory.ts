@@ -12,7 +12,7 @@ const BYTES_OF_DRAWN_PAIR = 9 * 4;
 /** Likewise of its positives: the entity of each, its number, its last shard, and how many are before it. */
 const BYTES_OF_POSITIVE = 4 * 4;
 
-/** What one rank's part of a training takes. @param pairs its own */
+/** What one rank's part of a training takes. @param pairs its own. @param group how many batches are made together */
 export function needsOfRank(
   h: Hyperparameters,
   shape: BatchShape,
@@ -21,13 +21,12 @@ export function needsOfRank(
   plan: RankPlan,
   rank: number,
   threads: number,
+  group: number,
 ): MemoryNeeds {
   const prefixRows = rowCount(plan.shares[rank]);
   const { first, end } = entityRowsOf(h.numEntityVectors, rank, plan.size);
-  const laidOutBytes = sizeBytesOf((memory) => layOutRank(h, shape, prefixRows, plan, rank, threads, memory));
-  const epochBytes = sizeBytesOf((memory) =>
-    allocateEpoch(shape, pairs, batches, plan, rank, threads, memory),
-  );
+  const laidOutBytes = sizeBytesOf((memory) => layOutRank(h, shape, prefixRows, plan, rank, group, memory));
+  const epochBytes = sizeBytesOf((memory) => allocateEpoch(shape, pairs, batches, plan, rank, group, memory));
   return new MemoryNeeds({
     ...{ h, threads, prefixRows },
     entityRows: end - first,

@@ -27,7 +27,10 @@ import type { RankPlan } from './rankPlan.ts';
 /** Positives whose batches are made together, at least: so ranks tell each other of batches seldom. */
 const GROUP_POSITIVES = 8192;
 
-/** How many batches are made together. */
+/**
+ * How many batches are made together: the same on all ranks, as each tells the others of so many at once.
+ * @param threads the most that a rank has, so that each of them finds one to make
+ */
 export const groupSize = ({ size }: BatchShape, threads: number): number =>
   Math.max(threads, Math.min(16, Math.ceil(GROUP_POSITIVES / size)));
 
@@ -51,6 +54,7 @@ export interface RankState {
   ownPrefixParts: PrefixParts;
   tables: Tables;
   parents: Uint32Array;
+  /** one group: those that are made together */
   batches: RankBatch[]; // (G)
   work: RankWork;
   entitiesInside: boolean;
@@ -110,17 +114,16 @@ export interface EpochArrays {
   notes: Uint32Array;
 }
 
-/** @param pairs own ones. @param batches of an epoch */
+/** @param pairs own ones. @param batches of an epoch. @param group G */
 export function allocateEpoch(
   shape: BatchShape,
   pairs: number,
   batches: number,
   plan: RankPlan,
   rank: number,
-  threads: number,
+  group: number,
   memory: Memory,
 ): EpochArrays {
-  const group = groupSize(shape, threads);
   const words = (length: number) => memory.words(length);
   return {
     order: words(pairs),
@@ -142,14 +145,14 @@ export interface RankArrays {
   work: RankWork;
 }
 
-/** Asks the memory for all arrays of one rank that kernels work on. */
+/** Asks the memory for all arrays of one rank that kernels work on. @param group G */
 export function layOutRank(
   h: Hyperparameters,
   shape: BatchShape,
   rows: number,
   plan: Pick<RankPlan, 'size' | 'subtrees'>,
   rank: number,
-  threads: number,
+  group: number,
   memory: Memory,
 ): RankArrays {
   const D = h.vectorDim;
@@ -168,7 +171,7 @@ export function layOutRank(
     prefixes: allocateRows(rows, D, memory),
     layers: times(L, () => allocateRows(D + 1, D, memory)),
     parents: memory.words(rows),
-    batches: times(groupSize(shape, threads), () => allocateRankBatch(shape, size, M, memory)),
+    batches: times(group, () => allocateRankBatch(shape, size, M, memory)),
     work: {
       entities: allocateRows(B, D, memory),
       sent: allocateRows(sentCapacity(shape, size), D, memory),

@@ -14,7 +14,7 @@ import { GATHERED, LOSS_OF_NO_ROW } from '../trainingThread.ts';
 import { lossUnits, noteWords, RANK_SIZES, type RankBatch, recordWords } from './rankBatch.ts';
 import { RankBatchMaker } from './rankBatchMaker.ts';
 import { RankLayers } from './rankLayers.ts';
-import { groupSize, type RankState } from './rankState.ts';
+import type { RankState } from './rankState.ts';
 import { type BatchPlace, RecordMaker } from './recordMaker.ts';
 
 /** What one of the threads of a rank does; the first one speaks to the other ranks. The sums are those of `TrainingThread`, bit for bit. */
@@ -61,10 +61,10 @@ export class RankThread {
 
   /** See `TrainingThread`. */
   *runEpoch(epoch: number, firstBatch: number): Generator<void> {
-    const { pairs, batches, hyperparameters, shape } = this.#state;
+    const { pairs, batches, hyperparameters } = this.#state;
     const { miniBatchSize, learningRate, weightDecay, epochs } = hyperparameters;
     const lastBatch = Math.ceil(pairs / miniBatchSize);
-    const ahead = groupSize(shape, this.#member.size);
+    const ahead = batches.length;
     const placeOf = (batch: number): BatchPlace => {
       const from = batch * miniBatchSize;
       return { from, B: Math.min(pairs, from + miniBatchSize) - from, epoch };

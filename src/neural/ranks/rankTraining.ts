@@ -4,6 +4,7 @@ import type { Floats, Kernels } from '../../kernels/kernels.ts';
 import { type Memory, separateBuffers } from '../../kernels/memory.ts';
 import { plainKernels } from '../../kernels/plain.ts';
 import { createKernelMemory, type KernelMemory, webAssemblyKernels } from '../../kernels/webAssembly.ts';
+import { toldByAll } from '../../mpi/ofAllRanks.ts';
 import { type Ranks, ranksOfHost } from '../../mpi/ranks.ts';
 import type { Hyperparameters } from '../hyperparameters.ts';
 import type { MemoryNeeds } from '../memoryNeeds.ts';
@@ -16,7 +17,7 @@ import { allocateRows, batchShape, fillEntities, fillLayers, TOTALS } from '../t
 import { needsOfRank } from './rankMemory.ts';
 import { entityRowsOf, planRanks, type Range, wholeRows } from './rankPlan.ts';
 import { type RankPairList, trainingDotProducts } from './rankScores.ts';
-import { allocateEpoch, layOutRank, type RankState } from './rankState.ts';
+import { allocateEpoch, groupSize, layOutRank, type RankState } from './rankState.ts';
 import { RankThread } from './rankThread.ts';
 
 /** The pairs of one rank. */
@@ -75,14 +76,15 @@ export class RankTraining {
     const plan = planRanks(prefixes, borders, size);
     const n = pairs.data.count;
     const batches = Math.ceil(pairs.total / h.miniBatchSize);
-    const needs = needsOfRank(h, shape, n, batches, plan, rank, threads);
+    const group = groupSize(shape, Math.max(...toldByAll(ranks, threads)));
+    const needs = needsOfRank(h, shape, n, batches, plan, rank, threads, group);
     const neighbours = ranksOfHost(ranks);
     needs.require(freeBytes / neighbours, neighbours > 1 ? ` for each of the ${neighbours} ranks here` : '');
     this.ownPrefixes = prefixes.partOf(wholeRows(plan.shares[rank]));
     const rows = this.ownPrefixes.rows.count;
     this.entityRows = entityRowsOf(h.numEntityVectors, rank, size);
     const { first, end } = this.entityRows;
-    const layout = (memory: Memory) => layOutRank(h, shape, rows, plan, rank, threads, memory);
+    const layout = (memory: Memory) => layOutRank(h, shape, rows, plan, rank, group, memory);
     const entities = (memory: Memory) => allocateRows(end - first, h.vectorDim, memory);
     const everything = (memory: Memory) => ({ ...layout(memory), entities: entities(memory) });
     const { module } = kernels;
@@ -128,7 +130,7 @@ export class RankTraining {
       batches: arrays.batches,
       work: arrays.work,
       entitiesInside: whole !== undefined || made === undefined,
-      epoch: allocateEpoch(shape, n, batches, plan, rank, threads, separateBuffers),
+      epoch: allocateEpoch(shape, n, batches, plan, rank, group, separateBuffers),
       totals: separateBuffers.doubles(Object.keys(TOTALS).length),
     };
     fillLayers(arrays.layers, h, seed);
