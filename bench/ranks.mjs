@@ -38,7 +38,7 @@ const shared = (bytes) => new Uint8Array(new SharedArrayBuffer(bytes));
 
 const VARIANTS = {
   async ranks() {
-    await runRanks(async (ranks) => {
+    await runRanks('bench', async (ranks) => {
       const agree = (value) => {
         const number = ranks.broadcast(new Uint8Array(Float64Array.of(value).buffer), 0);
         return new Float64Array(number.buffer)[0];

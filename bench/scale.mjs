@@ -251,6 +251,6 @@ function leastSquares(rows) {
   ];
 }
 
-if (values.child) await runRanks(measure);
+if (values.child) await runRanks('bench', measure);
 else if (values.from) show(JSON.parse(readFileSync(values.from, 'utf8')));
 else await compare();

@@ -41,6 +41,9 @@ const LIST_BYTES_OF_POSITIVE = 129; // lists and sums that all send to all: 1.29
 const READ_SECONDS = 2.5e-6; // of an event of the rank's share
 const FIT_SECONDS = 5e-6; // of an event of the rank's
 const FIT_SECONDS_OF_ALL = 2.2e-6; // of an event, whosever it is
+const FIT_BYTES = 110; // of a pair, to the rank that adds up its place
+const FIT_BYTES_TO_ALL = 20; // of a pair: its place, where it is not somebody else's too, to every rank
+const FIT_BYTES_OF_RANK = 56e6; // to every other: the drawn attacks, found by halving among all events
 const EVENT_BYTES = 333; // of the rank's own
 const PLACE_BYTES = 48; // of everybody's: 24 as they come and 24 put together
 const PROCESS_BYTES = 280e6; // of a rank with nothing to do
@@ -96,6 +99,9 @@ function plan(machines) {
     sentOfBatch / networkBytesPerSecond + EXCHANGES * (LATENCY_SECONDS + MESSAGE_SECONDS * (ranks - 1));
   const batch = arithmetic + packing + network;
   const batches = Math.ceil(events / batchSize);
+  const fitBytes =
+    (ranks - 1) * (events * (FIT_BYTES / ranks + FIT_BYTES_TO_ALL) + ranks * FIT_BYTES_OF_RANK);
+  const fitNetwork = ((fitBytes / machines) * abroad) / networkBytesPerSecond;
   return {
     ...{ machines, ranks, threads: CORES / each, entities, own, networks, places },
     memory: entities + own + networks + places + PROCESS_BYTES * each,
@@ -103,6 +109,6 @@ function plan(machines) {
     ...{ arithmetic, packing, network, batch },
     reading: (events * READ_SECONDS) / ranks,
     training: batch * batches * EPOCHS * (1 + EARLY_SHARE),
-    fitting: (events * FIT_SECONDS) / ranks + events * FIT_SECONDS_OF_ALL,
+    fitting: (events * FIT_SECONDS) / ranks + events * FIT_SECONDS_OF_ALL + fitNetwork,
   };
 }

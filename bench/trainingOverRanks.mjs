@@ -37,7 +37,8 @@ if (positionals.length !== 1) {
 }
 const [csv] = positionals;
 const batches = Number(values.batches);
-if (values.child) await runRanks((ranks) => (ranks.size === 1 ? trainAlone() : trainTogether(ranks)));
+if (values.child)
+  await runRanks('bench', (ranks) => (ranks.size === 1 ? trainAlone() : trainTogether(ranks)));
 else compare();
 
 async function readPairs() {

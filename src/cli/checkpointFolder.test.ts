@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { alone } from '../mpi/ranks.ts';
 import { CheckpointFolder } from './checkpointFolder.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'ip-insights-checkpoints-'));
@@ -20,6 +21,24 @@ test('what killed runs left in the folder is removed; what a running process wri
   writeFileSync(join(folder, 'mine'), '');
   new CheckpointFolder(folder, undefined, () => {});
   assert.deepEqual(readdirSync(folder).sort(), [part(process.ppid), 'mine']);
+});
+
+test('a job that breaks off early names the checkpoint that an earlier one has left', () => {
+  const advice: string[] = [];
+  const ranks = { ...alone('localhost'), advise: (sentence: string) => advice.push(sentence) };
+  const kept = mkdtempSync(join(folder, 'kept-'));
+  new CheckpointFolder(kept, undefined, () => {}, ranks);
+  for (const name of ['fit.checkpoint', 'training.checkpoint']) {
+    writeFileSync(join(kept, name), '');
+    new CheckpointFolder(kept, undefined, () => {}, ranks);
+  }
+  const goOn = (name: string) =>
+    `Continue from ${join(kept, name)}: run the same command again, with any number of ranks.`;
+  assert.deepEqual(advice, [
+    'No checkpoint was kept yet: run the same command again.',
+    goOn('fit.checkpoint'),
+    goOn('training.checkpoint'),
+  ]);
 });
 
 test('a pause is asked for at every interval until the training ends, and never without one', async () => {

@@ -66,7 +66,8 @@ export class CheckpointFolder implements CheckpointKeeper {
     this.#tell = isFirst ? tell : () => {};
     this.#ranks = ranks;
     this.#place = place;
-    ranks.advise(continuation(undefined));
+    // Whoever has a folder of its own that does not count knows of none.
+    ranks.advise(continuation(isFirst || place === 'shared' ? latestCheckpoint(folder) : undefined));
     if (!isFirst) return;
     try {
       mkdirSync(folder, { recursive: true });

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -64,17 +65,19 @@ async function connect(launcher: Launcher, host: string, limits: WatchLimits): P
   const progress = new Progress();
   const { rank, size } = launcher;
   const orders: WatchOrders = { rank, size, host, limits, progress: progress.shared };
-  const watch = new Worker(new URL('./watchThread.js', import.meta.url), {
-    workerData: orders,
-    execArgv: [],
-  });
-  const command = (order: WatchCommand) => watch.postMessage(order);
   // Processes that this one starts have its environment, and are no ranks.
   markAsRank(process.env, process.pid);
   // A rank that waits looks for messages all the time. With more ranks than cores, those that have something to do would hardly
   // get one (8 bytes to each of 4 ranks on 2 cores: 48 ms; so, 0.05 ms); without, it costs nothing that can be measured.
   process.env.OMPI_MCA_mpi_yield_when_idle ??= '1';
+  const watch = new Worker(new URL('./watchThread.js', import.meta.url), {
+    workerData: orders,
+    execArgv: [],
+  });
+  const command = (order: WatchCommand) => watch.postMessage(order);
   try {
+    // MPI changes the environment as it starts. A thread that starts reads it, and the C library lets neither wait for the other.
+    await once(watch, 'message');
     const hasThreads = start(mpi, launcher);
     mpi.call('MPI_Comm_set_errhandler', mpi.world, mpi.errorsReturn);
     const communicator = duplicate(mpi);

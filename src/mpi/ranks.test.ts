@@ -156,7 +156,7 @@ test('a missing koffi is named with the command that installs it', async (contex
   const folder = mkdtempSync(join(tmpdir(), 'ip-insights-no-koffi-'));
   context.after(() => rmSync(folder, { recursive: true }));
   const dist = join(import.meta.dirname, '..');
-  for (const part of ['mpi', 'files', 'errors.js'])
+  for (const part of ['mpi', 'files', 'errors.js', 'version.js'])
     cpSync(join(dist, part), join(folder, part), { recursive: true });
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
   const { optionalDependencies } = JSON.parse(readFileSync(join(dist, '../package.json'), 'utf8'));

@@ -31,7 +31,7 @@ for (const { stopped, teller, waiting } of [
     const job = await run(3, ['stall', String(stopped), 'SIGSTOP']);
     assertTold(
       job,
-      `${rank(teller)}: ${waiting.map(rank).join(' and ')} wait in barrier (operation 2) for ${rank(stopped)}, of which nothing was heard for 4 s: it is stopped, or its computer or the network is gone. ${ADVICE}`,
+      `${rank(teller)}: ${waiting.map(rank).join(' and ')} wait in barrier (operation 3) for ${rank(stopped)}, of which nothing was heard for 4 s: it is stopped, or its computer or the network is gone. ${ADVICE}`,
       1,
     );
   });
@@ -47,7 +47,7 @@ test('a computer is frozen, the daemon of mpirun with it: mpirun, which would wa
     assert.deepEqual(
       told,
       [
-        `${rank(0)}: ${rank(0)} waits in barrier (operation 2) for ${rank(1)}, of which nothing was heard for 4 s: it is stopped, or its computer or the network is gone. ${ADVICE}`,
+        `${rank(0)}: ${rank(0)} waits in barrier (operation 3) for ${rank(1)}, of which nothing was heard for 4 s: it is stopped, or its computer or the network is gone. ${ADVICE}`,
       ],
       stderr,
     );
@@ -65,7 +65,7 @@ test('a computer is frozen, the daemon of mpirun with it: mpirun, which would wa
 test('a rank in an endless loop is named: it lives, and tells of no progress', async () => {
   assertTold(
     await run(3, ['stall', '1', 'loop']),
-    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 2) for ${rank(1)}, which neither came nor told of progress for 6 s: it lives, but is stuck. ${ADVICE}`,
+    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 3) for ${rank(1)}, which neither came nor told of progress for 6 s: it lives, but is stuck. ${ADVICE}`,
     1,
   );
 });
@@ -107,7 +107,7 @@ test('ranks in different operations are named at once, whatever the limits', asy
   const job = await run(3, ['stall', '1', 'other'], { env, timeoutSeconds: 60 });
   assertTold(
     job,
-    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 2), and ${rank(1)} waits in gatherAll (operation 2): they do not run the same program. Please report it. ${ADVICE}`,
+    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 3), and ${rank(1)} waits in gatherAll (operation 3): they do not run the same program. Please report it. ${ADVICE}`,
     1,
   );
 });
@@ -115,7 +115,7 @@ test('ranks in different operations are named at once, whatever the limits', asy
 test('a rank that is done while others have work is named', async () => {
   assertTold(
     await run(3, ['stall', '1', 'end']),
-    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 2), and ${rank(1)} waits in end (operation 2): they do not run the same program. Please report it. ${ADVICE}`,
+    `${rank(0)}: ${rank(0)} and ${rank(2)} wait in barrier (operation 3), and ${rank(1)} waits in end (operation 3): they do not run the same program. Please report it. ${ADVICE}`,
     1,
   );
 });

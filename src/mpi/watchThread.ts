@@ -353,6 +353,6 @@ const timer = setInterval(() => {
     return;
   }
   clearInterval(timer);
-  parentPort!.postMessage('ended');
   parentPort!.close();
 }, LOOK_MILLISECONDS);
+parentPort!.postMessage('started');
