@@ -41,7 +41,7 @@ test('events are found, opened, labelled and taken back by keys alone', async ()
   await page.keyboard.press('/');
   await page.keyboard.type('onerror');
   await page.getByText('1 of 1,204 events').waitFor();
-  assert.match(page.url(), /account=onerror/);
+  await page.waitForURL(/account=onerror/);
   await page.keyboard.press('Escape');
   // On no row, y says nothing.
   await page.keyboard.press('y');

@@ -75,7 +75,7 @@ test('the wheel zooms, dragging moves and chooses nothing, buttons do the same',
 test('what is searched for is listed and stands in the address; a choice leads to the account', async () => {
   await page.getByRole('searchbox', { name: 'Find' }).fill('USER_7');
   await page.getByRole('heading', { name: '1 match' }).waitFor();
-  assert.match(page.url(), /#\/map\?kind=accounts&find=USER_7$/);
+  await page.waitForURL(/#\/map\?kind=accounts&find=USER_7$/);
   await page.getByRole('button', { name: /^user_7/ }).click();
   await chosen.waitFor();
   assert.equal(await chosen.textContent(), 'user_7');

@@ -23,7 +23,7 @@ test('one event is scored, with verdict, reasons and ladder; the link to it show
     /The account has never used|The account has used/,
   );
   assert.equal(await page.locator('.ladder .rung').count(), 14);
-  assert.match(page.url(), /#\/score\?entity=user_1&address=9\.200\.3\.4$/);
+  await page.waitForURL(/#\/score\?entity=user_1&address=9\.200\.3\.4$/);
   assert.deepEqual(await seriousFindings(page), []);
   await page.reload();
   await verdict.waitFor();

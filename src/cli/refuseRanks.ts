@@ -3,7 +3,7 @@ import { InputError, UsageError } from '../errors.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
 import { findLauncher, type Launcher } from '../mpi/launcher.ts';
 import { runRanks } from '../mpi/runRanks.ts';
-import { turnToTell } from '../mpi/turn.ts';
+import { leaveSilently, turnToTell } from '../mpi/turn.ts';
 
 /** What ranks do together; tasks of `--shard` are none. */
 const TOGETHER = ['train', 'score', 'transform', 'evaluate'];
@@ -42,13 +42,17 @@ export async function refuseRanks(command: string, args: readonly string[]): Pro
  * @returns `rank 3 (host): `; '' where it is none
  */
 export async function rankToTell(args: readonly string[]): Promise<string> {
+  // A wrong value of the switch may be what there is to tell.
+  const { IP_INSIGHTS_MPI, ...environment } = process.env;
+  if (isByItself(args) || IP_INSIGHTS_MPI === 'off') return '';
   let launcher: Launcher | undefined;
   try {
-    launcher = isByItself(args) ? undefined : findLauncher(process.env, process.pid);
+    launcher = findLauncher(environment, process.pid);
   } catch {
     // Of a launcher that started no ranks of ours, this error is not the one to tell.
   }
   if (!launcher) return '';
+  leaveSilently();
   await turnToTell(launcher.rank);
   return `rank ${launcher.rank} (${hostname()}): `;
 }

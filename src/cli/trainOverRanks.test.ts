@@ -256,6 +256,12 @@ function runEach(...commands: string[][]) {
 
 const QUICK = ['train', 'train.csv', '--model', 'x.model', '--seed', '7', '--epochs'];
 const ALIKE = 'Start every rank with the same version, command and options.';
+test('wrong usage of all ranks is told once', async () => {
+  const { status, stderr } = await trainOnRanks(2, 'x.model', 'train.csv', '--bogus');
+  assert.equal(status, 2);
+  assert.match(stderr, /^rank 0 \(.*\): error: unknown option '--bogus'\n\(--help says how to use it\)\s*$/);
+});
+
 const DIFFERING: [name: string, other: string[], status: number, said: string][] = [
   [
     'options',
@@ -298,17 +304,7 @@ for (const [name, other, expected, said] of DIFFERING) {
 test('how many threads a rank has is its own business', async () => {
   writeFileSync(at('larger.csv'), sampleLogins(15_000, 2));
   // With these, one thread makes two mini-batches at once, and three make three.
-  const args = [
-    'larger.csv',
-    '--epochs',
-    '1',
-    '--vector-dim',
-    '8',
-    '--mini-batch-size',
-    '5000',
-    '--seed',
-    '7',
-  ];
+  const args = 'larger.csv --epochs 1 --vector-dim 8 --mini-batch-size 5000 --seed 7'.split(' ');
   trainAlone('alone.model', ...args);
   const command = (threads: string) => ['train', ...args, '--threads', threads, '--model', 'ranks.model'];
   const { status, stderr } = await runEach(command('1'), command('3'));

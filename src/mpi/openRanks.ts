@@ -3,14 +3,14 @@ import { existsSync, readlinkSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { InputError } from '../errors.ts';
-import { isRunning, leaveSignals, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
+import { isRunning, removeUnfinished, SIGNAL_EXIT_CODES } from '../files/atomicFile.ts';
 import { findLauncher, type Launcher, markAsRank } from './launcher.ts';
 import { type Exit, type MpiHandle, MpiRanks } from './mpiRanks.ts';
 import { loadOpenMpi, MPI, type OpenMpi } from './openMpi.ts';
 import { OPERATIONS, Progress } from './progress.ts';
 import { alone, type Ranks } from './ranks.ts';
 import { secondsSetting } from './secondsSetting.ts';
-import { turnToTell } from './turn.ts';
+import { leaveSilently, turnToTell } from './turn.ts';
 import { DEFAULT_LIMITS, named, type WatchLimits } from './watch.ts';
 import type { Neighbourhood, WatchCommand, WatchOrders } from './watchThread.ts';
 
@@ -36,13 +36,10 @@ const HEARD_MILLISECONDS = 400;
 export async function openRanks(host = hostname()): Promise<Ranks> {
   const launcher = findLauncher(process.env, process.pid);
   if (!launcher) return alone(host);
-  leaveSignals(['SIGTERM']);
-  // The launcher ends it, as another rank has ended: that one has spoken.
-  const leave = () => process.exit(SIGNAL_EXIT_CODES.SIGTERM);
-  process.once('SIGTERM', leave);
+  const stay = leaveSilently();
   try {
     const ranks = await connect(launcher, host, limitsOf(process.env));
-    process.removeListener('SIGTERM', leave);
+    stay();
     return ranks;
   } catch (error) {
     if (error instanceof InputError) error.message = `rank ${launcher.rank} (${host}): ${error.message}`;
