@@ -13,7 +13,7 @@ import { askOwners, ByteRows } from '../model/shards/askOwners.ts';
 import { loadRankPart, type RankPart } from '../model/shards/rankPart.ts';
 import { agree } from '../mpi/agreement.ts';
 import { allOrNone } from '../mpi/allOrNone.ts';
-import { totals } from '../mpi/ofAllRanks.ts';
+import { toldByAll, totals } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { requireSameFiles } from '../mpi/sameFiles.ts';
 import { tellOfPlainKernels } from './progress.ts';
@@ -210,9 +210,7 @@ class PartOfOutput {
   async end(): Promise<void> {
     const { rank, size } = this.#ranks;
     const sizeBytes = this.#file?.sizeBytes ?? 0;
-    const sizes = this.#ranks
-      .gatherAll(new Uint8Array(Float64Array.of(sizeBytes).buffer))
-      .map((bytes) => new Float64Array(bytes.slice().buffer)[0]);
+    const sizes = toldByAll(this.#ranks, sizeBytes);
     const none = new Uint8Array(0);
     for (let from = 1; from < size; from++) {
       for (let at = 0; at < sizes[from]; at += SENT_BYTES) {

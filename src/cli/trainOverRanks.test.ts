@@ -256,12 +256,6 @@ function runEach(...commands: string[][]) {
 
 const QUICK = ['train', 'train.csv', '--model', 'x.model', '--seed', '7', '--epochs'];
 const ALIKE = 'Start every rank with the same version, command and options.';
-test('wrong usage of all ranks is told once', async () => {
-  const { status, stderr } = await trainOnRanks(2, 'x.model', 'train.csv', '--bogus');
-  assert.equal(status, 2);
-  assert.match(stderr, /^rank 0 \(.*\): error: unknown option '--bogus'\n\(--help says how to use it\)\s*$/);
-});
-
 const DIFFERING: [name: string, other: string[], status: number, said: string][] = [
   [
     'options',
@@ -300,6 +294,12 @@ for (const [name, other, expected, said] of DIFFERING) {
     assert.equal(existsSync(at('x.model')), false);
   });
 }
+
+test('wrong usage of all ranks is told once', async () => {
+  const { status, stderr } = await trainOnRanks(2, 'x.model', 'train.csv', '--bogus');
+  assert.equal(status, 2);
+  assert.match(stderr, /^rank 0 \(.*\): error: unknown option '--bogus'\n\(--help says how to use it\)\s*$/);
+});
 
 test('how many threads a rank has is its own business', async () => {
   writeFileSync(at('larger.csv'), sampleLogins(15_000, 2));

@@ -1,3 +1,4 @@
+import { toldByAll } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 
 /**
@@ -26,9 +27,7 @@ export function numberAmongAll(
   for (const list of asked) for (const i of list) chosen[i - borders[rank]] = 1;
   const before = new Float64Array(chosen.length + 1);
   for (let i = 0; i < chosen.length; i++) before[i + 1] = before[i] + chosen[i];
-  const counts = ranks
-    .gatherAll(new Uint8Array(Float64Array.of(before[chosen.length]).buffer))
-    .map((bytes) => doublesOf(bytes)[0]);
+  const counts = toldByAll(ranks, before[chosen.length]);
   const first = counts.slice(0, rank).reduce((sum, n) => sum + n, 0);
   const answers = asked.map((list) => list.map((i) => first + before[i - borders[rank]]));
   const numbers = ranks.exchange(answers.map((part) => new Uint8Array(part.buffer))).map(doublesOf);

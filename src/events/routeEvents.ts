@@ -1,4 +1,5 @@
 import type { AddressWords } from '../addresses/address.ts';
+import { toldByAll, totals } from '../mpi/ofAllRanks.ts';
 import type { Ranks } from '../mpi/ranks.ts';
 import { EntityDictionary, type Events } from './events.ts';
 
@@ -37,10 +38,8 @@ export function routeEvents(
 
 /** How many events the ranks before each one have, and all: [size + 1]. */
 function countsBefore(ranks: Ranks, count: number): number[] {
-  const counts = ranks.gatherAll(new Uint8Array(Float64Array.of(count).buffer));
   const before = [0];
-  for (const bytes of counts)
-    before.push(before[before.length - 1] + new Float64Array(bytes.slice().buffer)[0]);
+  for (const own of toldByAll(ranks, count)) before.push(before[before.length - 1] + own);
   return before;
 }
 
@@ -185,7 +184,6 @@ export function countEntities(ranks: Ranks, { count, entity, entities }: Events)
     const words = new Uint32Array(bytes.slice().buffer);
     for (let i = 0; i < words.length; i += 2) distinct.addHash(words[i], words[i + 1]);
   }
-  const total = Float64Array.of(distinct.count);
-  ranks.sumOfIntegers(total);
-  return total[0];
+  const [total] = totals(ranks, distinct.count);
+  return total;
 }

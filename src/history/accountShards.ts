@@ -1,3 +1,4 @@
+import { totals } from '../mpi/ofAllRanks.ts';
 import { alone, type Ranks } from '../mpi/ranks.ts';
 import { gathered } from './rankColumns.ts';
 
@@ -65,9 +66,7 @@ export class AccountShards {
 
   /** The sum over the ranks of each whole number. */
   counted(...counts: number[]): number[] {
-    const sums = Float64Array.from(counts);
-    this.ranks.sumOfIntegers(sums);
-    return [...sums];
+    return totals(this.ranks, ...counts);
   }
 
   /** The largest that a rank has. */

@@ -2,6 +2,7 @@ import { hashModulo } from '../../events/entityHash.ts';
 import type { AccountPlaces } from '../../history/accountPlaces.ts';
 import { AccountWeights } from '../../history/accountWeights.ts';
 import { gathered } from '../../history/rankColumns.ts';
+import { totals } from '../../mpi/ofAllRanks.ts';
 import type { Ranks } from '../../mpi/ranks.ts';
 import { isBytes, type Vectors } from '../../neural/network.ts';
 import type { Range } from '../../neural/ranks/rankPlan.ts';
@@ -86,8 +87,7 @@ function weightsOfAccounts(
 export function figuresOfAll(ranks: Ranks, { seen, places, weights }: OwnAccounts): AccountFigures {
   const { mostPlaces, ...counts } = accountFigures(seen, places, weights);
   const names = Object.keys(counts) as (keyof typeof counts)[];
-  const sums = Float64Array.from(names, (name) => counts[name]);
-  ranks.sumOfIntegers(sums);
+  const sums = totals(ranks, ...names.map((name) => counts[name]));
   const most = Math.max(...gathered(ranks, Float64Array, Float64Array.of(mostPlaces)));
   for (const [i, name] of names.entries()) counts[name] = sums[i];
   return { ...counts, mostPlaces: most };

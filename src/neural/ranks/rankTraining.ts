@@ -206,9 +206,7 @@ export class RankTraining {
 
 /** Why no rank uses WebAssembly, in the words of the first one that cannot; empty where all can. Called by all. */
 function plainReasonOf(ranks: Ranks, own: string): string {
-  const reasons = ranks
-    .gatherAll(new TextEncoder().encode(own))
-    .map((text) => new TextDecoder().decode(text));
+  const reasons = toldByAll(ranks, own);
   const rank = reasons.findIndex((reason) => reason !== '');
   if (rank < 0 || reasons.every((reason) => reason === reasons[rank])) return reasons[0];
   return `${reasons[rank].replace(/\.$/, '')} (rank ${rank}, ${ranks.hosts[rank]}; all ranks do as it must).`;
